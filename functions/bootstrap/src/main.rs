@@ -1,0 +1,2 @@
+//! The one artifact.
+fn main() {}

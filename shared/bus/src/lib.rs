@@ -1,0 +1,1 @@
+//! Kinesis adapter and the event format on the stream

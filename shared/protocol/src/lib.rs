@@ -1,0 +1,1 @@
+//! The wire: frames and HTTP bodies of protocol v1, and their conversions to domain types

@@ -1,0 +1,1 @@
+//! The Lambda loop, error classes and configuration
