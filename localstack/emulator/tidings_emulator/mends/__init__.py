@@ -1,0 +1,24 @@
+"""The mends, one in each module. The order counts: the meter wraps what the others put in place."""
+
+from tidings_emulator.mends import (
+    call_meter,
+    event_sources,
+    function_environment,
+    http_api,
+    invoke_latency,
+    kinesis_retention,
+    websocket,
+    websocket_frames,
+)
+from tidings_emulator.mends.base import Mend
+
+MENDS: tuple[Mend, ...] = (
+    event_sources.MEND,
+    invoke_latency.MEND,
+    function_environment.MEND,
+    http_api.MEND,
+    kinesis_retention.MEND,
+    websocket_frames.MEND,
+    websocket.MEND,
+    call_meter.MEND,
+)

@@ -1,0 +1,63 @@
+"""What tests may change while the emulator runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+class InvalidSetting(ValueError):
+    """A setting that is unknown or out of range."""
+
+
+def _positive(name: str, value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InvalidSetting(f"{name} must be a number of seconds") from None
+    if not 0 < number < float("inf"):
+        raise InvalidSetting(f"{name} must be above zero")
+    return number
+
+
+@dataclass
+class Settings:
+    """The limits of a WebSocket connection, with the values of AWS as defaults."""
+
+    ws_idle_seconds: float = 600.0
+    ws_max_seconds: float = 7200.0
+    listeners: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Reads the overrides that a test run may have set."""
+        settings = cls()
+        for attribute, name in (
+            ("ws_idle_seconds", "TIDINGS_WS_IDLE_SECONDS"),
+            ("ws_max_seconds", "TIDINGS_WS_MAX_SECONDS"),
+        ):
+            if name in environment:
+                setattr(settings, attribute, _positive(name, environment[name]))
+        return settings
+
+    def update(self, changes: object) -> None:
+        """Applies `{"wsIdleSeconds": 2}` and tells the open connections, all or nothing."""
+        if not isinstance(changes, dict):
+            raise InvalidSetting("settings are a JSON object")
+        names = {"wsIdleSeconds": "ws_idle_seconds", "wsMaxSeconds": "ws_max_seconds"}
+        unknown = sorted(set(changes) - set(names))
+        if unknown:
+            raise InvalidSetting(f"unknown setting {unknown[0]}; known are {', '.join(names)}")
+        values = {names[name]: _positive(name, value) for name, value in changes.items()}
+        for attribute, value in values.items():
+            setattr(self, attribute, value)
+        for listener in self.listeners:
+            listener()
+
+    def as_json(self) -> dict[str, float]:
+        """The settings under the names that `update` takes."""
+        return {"wsIdleSeconds": self.ws_idle_seconds, "wsMaxSeconds": self.ws_max_seconds}
+
+
+SETTINGS = Settings.from_environment()
