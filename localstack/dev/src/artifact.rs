@@ -1,0 +1,209 @@
+//! The one artifact of all functions: built, stripped, known by its hash.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ring::digest::{SHA256, digest};
+use serde::Deserialize;
+
+use crate::failure::{Context, Failure, Result};
+use crate::interrupt;
+use crate::paths::Paths;
+use crate::process;
+use crate::progress::Step;
+use crate::python;
+
+/// What cargo sets for a program that it runs. Passed on to another cargo it would look like a
+/// changed environment to build scripts, and half the tree would be compiled again.
+const CARGO_RUN_VARIABLES: [&str; 6] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "LD_LIBRARY_PATH",
+];
+
+pub(crate) struct Artifact {
+    /// The executable without its symbols.
+    pub(crate) bootstrap: PathBuf,
+    pub(crate) hash: String,
+}
+
+/// A cargo that behaves as if the developer had called it.
+pub(crate) fn cargo(paths: &Paths) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(paths.root());
+    for (name, _) in std::env::vars_os() {
+        let is_set_by_cargo =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || CARGO_RUN_VARIABLES.contains(&name));
+        if is_set_by_cargo {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+pub(crate) fn build(paths: &Paths, release: bool) -> Result<Artifact> {
+    let executable = if release { build_release(paths)? } else { build_dev(paths)? };
+    let bytes = fs::read(&executable).context(|| format!("cannot read {}", executable.display()))?;
+    let hash = sha256_hex(&bytes);
+    let bootstrap = strip(paths, &executable, &hash)?;
+    Ok(Artifact { bootstrap, hash })
+}
+
+fn build_dev(paths: &Paths) -> Result<PathBuf> {
+    let step = Step::start("Building the functions");
+    let total = packages(paths);
+    let mut seen = HashSet::new();
+    let mut executable = None;
+    let finished = process::run_lines(
+        cargo(paths).args([
+            "build",
+            "--package=tidings-bootstrap",
+            "--bin=bootstrap",
+            "--message-format=json-render-diagnostics",
+        ]),
+        |line| {
+            let Ok(message) = serde_json::from_str::<CargoMessage>(line) else {
+                return;
+            };
+            if let Some(package) = message.package_id {
+                seen.insert(package);
+                step.advance(seen.len() as u64, total.max(seen.len() as u64));
+            }
+            executable = message.executable.or(executable.take());
+        },
+        |line| step.note(line.trim()),
+    )?;
+    let diagnostics = diagnostics(&finished.stderr);
+    if !finished.status.success() {
+        drop(step);
+        eprintln!("{diagnostics}");
+        interrupt::check()?;
+        return Err(Failure::new("the functions do not compile")
+            .with_help("mend the errors above and run `cargo dev up` again"));
+    }
+    step.done("Built the functions");
+    if !diagnostics.is_empty() {
+        eprintln!("{diagnostics}");
+    }
+    executable.ok_or_else(|| Failure::new("cargo did not say where it put bootstrap"))
+}
+
+/// The build that goes to AWS, for this machine's kind of processor.
+fn build_release(paths: &Paths) -> Result<PathBuf> {
+    let tools = python::tools(paths)?;
+    let step = Step::start("Building the functions for release");
+    let old_path = std::env::var_os("PATH").unwrap_or_default();
+    let search = std::iter::once(tools).chain(std::env::split_paths(&old_path));
+    let path = std::env::join_paths(search).context(|| "cannot extend the PATH".to_owned())?;
+    let processor = if cfg!(target_arch = "aarch64") { "--arm64" } else { "--x86-64" };
+    let finished = process::run_lines(
+        cargo(paths).env("PATH", path).args([
+            "lambda",
+            "build",
+            "--release",
+            processor,
+            "--package=tidings-bootstrap",
+            "--bin=bootstrap",
+        ]),
+        |_| {},
+        |line| step.note(line.trim()),
+    )?;
+    if !finished.status.success() {
+        drop(step);
+        eprintln!("{}", finished.stderr.join("\n"));
+        interrupt::check()?;
+        return Err(Failure::new("cargo lambda could not build the functions")
+            .with_help("mend the errors above, or do without --release"));
+    }
+    step.done("Built the functions for release");
+    Ok(paths.root().join("target/lambda/bootstrap/bootstrap"))
+}
+
+#[derive(Deserialize)]
+struct CargoMessage {
+    package_id: Option<String>,
+    executable: Option<PathBuf>,
+}
+
+/// How many packages the artifact is made of; 0 where cargo does not say.
+fn packages(paths: &Paths) -> u64 {
+    let output = cargo(paths)
+        .args(["tree", "--package=tidings-bootstrap", "--edges=normal,build"])
+        .args(["--prefix=none", "--format={p}"])
+        .output();
+    let Ok(output) = output else { return 0 };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let unique: HashSet<&str> = text.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    unique.len() as u64
+}
+
+/// What the compiler said, without cargo's own account of its steps.
+fn diagnostics(stderr: &[String]) -> String {
+    const STEPS: [&str; 8] =
+        ["Compiling", "Finished", "Downloading", "Downloaded", "Blocking", "Updating", "Locking", "Adding"];
+    let kept: Vec<&str> = stderr
+        .iter()
+        .map(String::as_str)
+        .filter(|line| {
+            let first = line.split_whitespace().next().unwrap_or_default();
+            !(line.starts_with(' ') && STEPS.contains(&first))
+        })
+        .collect();
+    kept.join("\n").trim().to_owned()
+}
+
+/// A stripped copy: a tenth of the size, so it is zipped and uploaded in a moment.
+fn strip(paths: &Paths, executable: &Path, hash: &str) -> Result<PathBuf> {
+    let stripped = paths.build().join("bootstrap");
+    let stamp = paths.build().join("bootstrap.sha256");
+    if stripped.exists() && fs::read_to_string(&stamp).is_ok_and(|found| found == hash) {
+        return Ok(stripped);
+    }
+    let done = Command::new("strip")
+        .arg("-o")
+        .arg(&stripped)
+        .arg(executable)
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !done {
+        // No binutils: the whole binary does as well, only slower.
+        fs::copy(executable, &stripped).context(|| format!("cannot write {}", stripped.display()))?;
+    }
+    fs::write(&stamp, hash).context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(stripped)
+}
+
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    digest(&SHA256, bytes).as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_compiler_said_is_shown() {
+        let stderr = [
+            "   Compiling tidings-domain v0.1.0",
+            "error[E0308]: mismatched types",
+            " --> src/lib.rs:1:1",
+            "    Finished `dev` profile",
+        ]
+        .map(str::to_owned);
+        assert_eq!(diagnostics(&stderr), "error[E0308]: mismatched types\n --> src/lib.rs:1:1");
+    }
+
+    #[test]
+    fn a_hash_is_the_one_of_sha256sum() {
+        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,11 @@
+//! One file per command.
+
+pub(crate) mod bench;
+pub(crate) mod down;
+pub(crate) mod logs;
+pub(crate) mod reset;
+pub(crate) mod serve_oidc;
+pub(crate) mod status;
+pub(crate) mod test;
+pub(crate) mod token;
+pub(crate) mod up;
