@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 BUCKET = "tidings-artifacts"
+TEMPLATE_KEY = "template.json"
 FUNCTION_SUFFIX = "Function"
 # A stack in one of these states can only be deleted.
 DEAD_STATES = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"}
@@ -115,6 +116,7 @@ class Deployer:
     """One deployment to one stack."""
 
     def __init__(self, endpoint: str, region: str, stack: str) -> None:
+        self.endpoint = endpoint
         self.stack = stack
         config = Config(retries={"max_attempts": 2}, read_timeout=120, s3={"addressing_style": "path"})
 
@@ -166,9 +168,11 @@ class Deployer:
             self.cloudformation.delete_stack(StackName=self.stack)
             self._wait("stack_delete_complete")
             status = None
+        # A template of more than 51,200 bytes is only taken from S3.
+        self.s3.put_object(Bucket=BUCKET, Key=TEMPLATE_KEY, Body=json.dumps(template).encode())
         request = {
             "StackName": self.stack,
-            "TemplateBody": json.dumps(template),
+            "TemplateURL": f"{self.endpoint}/{BUCKET}/{TEMPLATE_KEY}",
             "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         }
