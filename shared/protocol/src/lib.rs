@@ -1,1 +1,25 @@
-//! The wire: frames and HTTP bodies of protocol v1, and their conversions to domain types
+//! The wire: frames and HTTP bodies of protocol v1, and their conversions to domain types.
+//!
+//! The types here are what JSON looks like; the checks that make them domain types are in
+//! [`convert`]. A client uses the types alone.
+
+mod client;
+pub mod convert;
+mod error;
+pub mod http;
+mod payload;
+mod server;
+
+pub use client::{
+    Ack, ClientFrame, FrameHeader, FrameType, Heartbeat, Hello, MessageSend, PresenceUsers, Pull, Read, parse_body,
+};
+pub use error::{ErrorCode, ErrorFrame, ParseError};
+pub use payload::Payload;
+pub use server::{
+    ConversationUpdated, DeviceChanged, FlowControl, Kind, MessageEvent, MessageHidden, MessageNew, MessageSent,
+    PresenceOk, PresenceState, PresenceUpdate, Receipt, ServerFrame, SessionReady, SyncComplete, SyncPage, Typing,
+    UserPresence,
+};
+
+/// A frame, in either direction, in bytes.
+pub const FRAME_BYTES_MAX: usize = tidings_domain::limits::FRAME_BYTES_MAX;

@@ -1,0 +1,42 @@
+//! What the service says to a socket of its own accord.
+
+use crate::{
+    ids::{ConversationId, Sender, Sequence, Timestamp},
+    log::Entry,
+    stream::Receipt,
+};
+
+/// A notice; the gateway adapter puts it into the words of the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The session is registered; the drain follows.
+    Ready(Ready),
+    /// An entry of a log. The adapter adds the envelope of the device it goes to.
+    Entry(Box<Entry>),
+    /// A member's watermark rose.
+    Receipt(Receipt),
+    /// More than is pushed: pull.
+    Updated {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Its last sequence.
+        last_sequence: Sequence,
+    },
+}
+
+/// The terms of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The device and its user.
+    pub owner: Sender,
+    /// For the next hello of this device.
+    pub resume_token: String,
+    /// How often to say that one is there.
+    pub heartbeat_seconds: u64,
+    /// Frames that may be unanswered at once.
+    pub send_window: u32,
+    /// When to come back at the latest.
+    pub reconnect_before: Timestamp,
+    /// The time now.
+    pub now: Timestamp,
+}

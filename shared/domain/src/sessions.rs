@@ -1,0 +1,91 @@
+//! Sessions: registered by `session.hello`, prolonged by heartbeats, removed at the end.
+//!
+//! A session is registered at the hello and not at `$connect`: no socket can be posted to
+//! before `$connect` has returned, and a post that came too early would be answered 410 and
+//! take the fresh row away.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::{
+    ids::{ConnectionId, Sender, Timestamp},
+    ports::{Clock, Devices, Gateway, Sessions, Unavailable},
+    session::Session,
+};
+
+/// A socket, as its own frames know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// The device and its user, from the verified connection.
+    pub owner: Sender,
+    /// The socket.
+    pub connection: ConnectionId,
+    /// Where to post to it.
+    pub endpoint: Arc<str>,
+    /// Since when.
+    pub connected_at: Timestamp,
+}
+
+impl Socket {
+    /// The session of this socket, from now on.
+    pub fn session(&self, now: Timestamp, ttl_seconds: u64) -> Session {
+        Session {
+            owner: self.owner.clone(),
+            connection: self.connection.clone(),
+            endpoint: self.endpoint.clone(),
+            connected_at: self.connected_at,
+            active_at: now,
+            expires_at: now.plus_ms(ttl_seconds * 1000),
+        }
+    }
+}
+
+/// Registers a socket as its device's session; the device's earlier socket is closed, for a
+/// device has one, and the other would wait for frames that no longer come.
+pub async fn register(
+    sessions: &dyn Sessions,
+    gateway: &dyn Gateway,
+    session: &Session,
+) -> Result<(), Unavailable> {
+    if let Some(earlier) = sessions.put(session).await?
+        && earlier.connection != session.connection
+        && let Err(error) = gateway.close(&earlier).await
+    {
+        warn!(%error, device = %earlier.owner.device, "earlier socket not closed");
+    }
+    Ok(())
+}
+
+/// Prolongs the session of a socket. A socket whose session is lost (expired, or taken away by
+/// a stray 410) may have missed pushes: it is closed, and comes back with a hello that drains.
+pub async fn heartbeat(
+    sessions: &dyn Sessions,
+    devices: &dyn Devices,
+    gateway: &dyn Gateway,
+    clock: &dyn Clock,
+    socket: &Socket,
+    ttl_seconds: u64,
+    active: bool,
+) -> Result<Timestamp, Unavailable> {
+    let now = clock.now();
+    let expires_at = now.plus_ms(ttl_seconds * 1000);
+    if !sessions.refresh(&socket.owner, &socket.connection, now, expires_at, active).await? {
+        gateway.close(&socket.session(now, ttl_seconds)).await?;
+    } else if active {
+        devices.touch(&socket.owner, now).await?;
+    }
+    Ok(now)
+}
+
+/// Removes the session of a socket that has closed, if it is still the device's.
+pub async fn end(
+    sessions: &dyn Sessions,
+    devices: &dyn Devices,
+    clock: &dyn Clock,
+    owner: &Sender,
+    connection: &ConnectionId,
+) -> Result<(), Unavailable> {
+    sessions.remove(owner, connection).await?;
+    devices.touch(owner, clock.now()).await
+}

@@ -1,0 +1,49 @@
+//! What travels on the stream from writers to consumers.
+
+use crate::{
+    conversation::Watermark,
+    ids::{ConversationId, MessageId, Sender, Sequence, Timestamp, UserId},
+    log::Entry,
+};
+
+/// One record. Records of a conversation share a partition key; two writers' records may
+/// still arrive in the other order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamRecord {
+    /// An entry was appended.
+    Appended {
+        /// The entry, whole.
+        entry: Box<Entry>,
+        /// Devices that the express lane posts to.
+        reached: Vec<Sender>,
+    },
+    /// A watermark rose.
+    Raised(Receipt),
+}
+
+impl StreamRecord {
+    /// The partition key.
+    pub fn conversation(&self) -> &ConversationId {
+        match self {
+            Self::Appended { entry, .. } => &entry.conversation,
+            Self::Raised(receipt) => &receipt.conversation,
+        }
+    }
+}
+
+/// A member's watermark rose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The member.
+    pub user: UserId,
+    /// Which mark.
+    pub mark: Watermark,
+    /// To where.
+    pub up_to: Sequence,
+    /// The entry there.
+    pub message_id: MessageId,
+    /// When.
+    pub ts: Timestamp,
+}

@@ -1,0 +1,433 @@
+//! What the service says.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    FrameHeader, Payload,
+    client::parse_body,
+    error::{ErrorFrame, ParseError},
+};
+
+macro_rules! server_frames {
+    ($($(#[$doc:meta])* $variant:ident($body:ty) = $name:literal,)*) => {
+        /// A frame from the service. Serialised, it carries its `type`.
+        #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+        #[serde(tag = "type")]
+        pub enum ServerFrame {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($body),)*
+        }
+
+        impl ServerFrame {
+            /// The types, as named on the wire.
+            pub const TYPES: &'static [&'static str] = &[$($name),*];
+
+            /// Reads a frame; none where the type is of a later version.
+            pub fn parse(text: &str) -> Result<Option<Self>, ParseError> {
+                let header: FrameHeader = parse_body(text)?;
+                Ok(match header.frame_type.as_str() {
+                    $($name => Some(Self::$variant(parse_body(text)?)),)*
+                    _ => None,
+                })
+            }
+
+            /// The type, as named on the wire.
+            pub fn frame_type(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+        }
+    };
+}
+
+server_frames! {
+    /// The connection is ready.
+    Ready(SessionReady) = "session.ready",
+    /// A message was accepted.
+    Sent(MessageSent) = "message.sent",
+    /// An entry of a log.
+    New(Box<MessageNew>) = "message.new",
+    /// An entry that this user hid for themselves.
+    Hidden(MessageHidden) = "message.hidden",
+    /// A member's devices received up to here.
+    Delivered(Receipt) = "message.delivered",
+    /// A member read up to here.
+    Read(Receipt) = "message.read",
+    /// A large group moved on.
+    ConversationUpdated(ConversationUpdated) = "conversation.updated",
+    /// How users are.
+    Presence(PresenceUpdate) = "presence.update",
+    /// The answer to a heartbeat.
+    PresenceOk(PresenceOk) = "presence.ok",
+    /// A member types.
+    Typing(Typing) = "typing",
+    /// A member's devices changed.
+    DeviceChanged(DeviceChanged) = "device.changed",
+    /// Slower.
+    FlowControl(FlowControl) = "flow_control",
+    /// The answer to a pull.
+    Page(SyncPage) = "sync.page",
+    /// All that was missed has been said.
+    SyncComplete(SyncComplete) = "sync.complete",
+    /// A frame failed.
+    Error(ErrorFrame) = "error",
+}
+
+impl ServerFrame {
+    /// The text of the frame, with the `id` of the frame that it answers.
+    ///
+    /// A frame is made of strings and numbers and cannot fail to serialise; were that ever
+    /// wrong, the client gets `internal` and not silence.
+    pub fn to_text(&self, reply_to: Option<&str>) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Reply<'a> {
+            #[serde(flatten)]
+            frame: &'a ServerFrame,
+            reply_to: &'a str,
+        }
+        // `flatten` buffers and would break raw payloads; no answer carries both.
+        let text = match (self, reply_to) {
+            (Self::Error(error), Some(id)) => {
+                serde_json::to_string(&Self::Error(ErrorFrame { reply_to: Some(id.to_owned()), ..error.clone() }))
+            }
+            (Self::Page(page), Some(id)) => {
+                serde_json::to_string(&Self::Page(SyncPage { reply_to: Some(id.to_owned()), ..page.clone() }))
+            }
+            (frame, Some(reply_to)) => serde_json::to_string(&Reply { frame, reply_to }),
+            (frame, None) => serde_json::to_string(frame),
+        };
+        text.unwrap_or_else(|_| r#"{"type":"error","code":"internal","message":"the answer could not be written"}"#.into())
+    }
+}
+
+/// What sort of content a message has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Text.
+    #[default]
+    Text,
+    /// A picture.
+    Image,
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+    /// A document.
+    Doc,
+    /// Said by the service or about the conversation.
+    System,
+}
+
+/// What sort of event an entry is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageEvent {
+    /// A message.
+    #[default]
+    Message,
+    /// A change of an earlier message.
+    Edit,
+    /// An earlier message taken back.
+    Delete,
+    /// A reaction to an earlier message.
+    Reaction,
+    /// A change of who is in the conversation.
+    Membership,
+    /// An MLS commit.
+    Commit,
+}
+
+/// `session.ready`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionReady {
+    /// The user, as the credential says.
+    pub user_id: String,
+    /// The device.
+    pub device_id: String,
+    /// For the next `session.hello` of this device.
+    pub resume_token: String,
+    /// Send `presence.heartbeat` this often.
+    pub heartbeat_seconds: u64,
+    /// Frames that may be unanswered at once.
+    pub send_window: u32,
+    /// No larger frames.
+    pub max_frame_bytes: u64,
+    /// Come back, with jitter, before this moment; ms since the epoch.
+    pub reconnect_before: u64,
+    /// The server's clock, in ms since the epoch.
+    pub server_ts: u64,
+}
+
+/// `message.sent`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageSent {
+    /// The conversation.
+    pub conversation_id: String,
+    /// The sender's name for the message.
+    pub client_msg_id: String,
+    /// The service's name for it.
+    pub message_id: String,
+    /// Its place in the conversation.
+    pub sequence: u64,
+    /// The server's clock at the append, in ms since the epoch.
+    pub ts: u64,
+    /// It had been accepted before.
+    pub duplicate: bool,
+}
+
+/// `message.new`, and an entry of a page
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageNew {
+    /// The conversation.
+    pub conversation_id: String,
+    /// The service's name for the entry.
+    pub message_id: String,
+    /// Its place in the conversation.
+    pub sequence: u64,
+    /// Who sent it.
+    pub sender_user_id: String,
+    /// From which device.
+    pub sender_device_id: String,
+    /// The sender's name for it.
+    pub client_msg_id: String,
+    /// What sort of event.
+    #[serde(default)]
+    pub event: MessageEvent,
+    /// What sort of content.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The content.
+    #[serde(default)]
+    pub payload: Payload,
+    /// The server's clock at the append, in ms since the epoch.
+    pub ts: u64,
+    /// The sender's clock, in ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ts: Option<u64>,
+    /// The message that an edit, a delete or a reaction is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_message_id: Option<String>,
+    /// Content in object storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_handle: Option<String>,
+    /// The message answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<String>,
+    /// The first message of the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_root: Option<String>,
+    /// Users to draw the attention of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<String>,
+    /// Life in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u64>,
+    /// It has expired: the content is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
+    /// What only this device may read, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<String>,
+    /// The MLS epoch of the conversation at this entry, where it is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+}
+
+/// `message.hidden`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageHidden {
+    /// The conversation.
+    pub conversation_id: String,
+    /// The entry.
+    pub message_id: String,
+}
+
+/// `message.delivered`, `message.read`: a watermark
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The conversation.
+    pub conversation_id: String,
+    /// The member whose watermark rose.
+    pub user_id: String,
+    /// Everything up to this sequence.
+    pub up_to: u64,
+    /// The entry at `upTo`.
+    pub message_id: String,
+    /// The server's clock, in ms since the epoch.
+    pub ts: u64,
+}
+
+/// `conversation.updated`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationUpdated {
+    /// The conversation.
+    pub conversation_id: String,
+    /// Its last sequence.
+    pub last_sequence: u64,
+}
+
+/// `presence.update`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PresenceUpdate {
+    /// The users.
+    pub users: Vec<UserPresence>,
+}
+
+/// How one user is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserPresence {
+    /// The user.
+    pub user_id: String,
+    /// The state.
+    pub state: PresenceState,
+    /// When they were last there, in ms since the epoch; absent while online.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<u64>,
+}
+
+/// A state of presence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PresenceState {
+    /// There now.
+    Online,
+    /// There within the last day.
+    Recently,
+    /// Not there.
+    Offline,
+}
+
+/// `presence.ok`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PresenceOk {
+    /// The server's clock, in ms since the epoch.
+    pub server_ts: u64,
+}
+
+/// `typing`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Typing {
+    /// The conversation.
+    pub conversation_id: String,
+    /// The member.
+    pub user_id: String,
+    /// Whether they type.
+    pub active: bool,
+}
+
+/// `device.changed`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceChanged {
+    /// The user.
+    pub user_id: String,
+    /// The device.
+    pub device_id: String,
+    /// `added`, `removed` or `keys`.
+    pub change: String,
+}
+
+/// `flow_control`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowControl {
+    /// Frames that may be unanswered at once.
+    pub window: u32,
+    /// Send nothing for so long, in milliseconds.
+    pub retry_after_ms: u64,
+}
+
+/// `sync.page`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncPage {
+    /// The conversation.
+    pub conversation_id: String,
+    /// The entries, in order.
+    pub messages: Vec<MessageNew>,
+    /// `since` of the next pull.
+    pub next: u64,
+    /// Whether there is more now.
+    pub has_more: bool,
+    /// The `id` of the pull.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+}
+
+/// `sync.complete`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncComplete {
+    /// Conversations that were brought up to date.
+    pub conversations: u64,
+    /// For the next `session.hello`, in place of the one in `session.ready`: it spares looking
+    /// again at what this sync has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_token: Option<String>,
+}
+
+/// A member's marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Marks {
+    /// Everything up to here was received.
+    pub delivered_up_to: u64,
+    /// Everything up to here was read.
+    pub read_up_to: u64,
+}
+
+/// The state of one message for one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceiptStatus {
+    /// Accepted by the service.
+    Sent,
+    /// Received by one of the member's devices.
+    Delivered,
+    /// Read by the member.
+    Read,
+}
+
+/// The answer of `GET /conversations/{id}/receipts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipts {
+    /// The state of the message for each member but its sender.
+    pub status_by_user: BTreeMap<String, ReceiptStatus>,
+    /// The members' marks, from which the state of every message follows.
+    #[serde(default)]
+    pub marks_by_user: BTreeMap<String, Marks>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_carry_reply_to() {
+        let text = ServerFrame::PresenceOk(PresenceOk { server_ts: 7 }).to_text(Some("9"));
+        assert_eq!(text, r#"{"type":"presence.ok","serverTs":7,"replyTo":"9"}"#);
+    }
+
+    #[test]
+    fn frames_read_back_and_later_types_are_none() {
+        let frame = ServerFrame::SyncComplete(SyncComplete { conversations: 2, resume_token: None });
+        assert_eq!(ServerFrame::parse(&frame.to_text(None)).unwrap(), Some(frame));
+        assert_eq!(ServerFrame::parse(r#"{"type":"hologram"}"#).unwrap(), None);
+    }
+}
