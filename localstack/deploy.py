@@ -21,6 +21,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 BUCKET = "tidings-artifacts"
+# Some refusals quote the whole template.
+ERROR_LENGTH_MAX = 600
 TEMPLATE_KEY = "template.json"
 FUNCTION_SUFFIX = "Function"
 # A stack in one of these states can only be deleted.
@@ -294,7 +296,10 @@ def main() -> int:
     try:
         print(json.dumps(run(parser.parse_args())))
     except (DeployError, BotoCoreError, ClientError, OSError) as error:
-        say(f"error: {' '.join(str(error).split())}")
+        message = " ".join(str(error).split())
+        if len(message) > ERROR_LENGTH_MAX:
+            message = f"{message[: ERROR_LENGTH_MAX // 2]} … {message[-ERROR_LENGTH_MAX // 2 :]}"
+        say(f"error: {message}")
         return 1
     return 0
 

@@ -26,12 +26,16 @@ pub(crate) struct Issuer<'a> {
 }
 
 /// Serves until the process is ended.
-pub(crate) fn serve(issuer: &Issuer<'_>, port: u16) -> Result<()> {
+pub(crate) fn serve(url: &str, audience: &str, keys_dir: &Path, port: u16) -> Result<()> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let server = Server::http(address).map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
-    println!("{} on http://{address}", issuer.url);
+    println!("{url} on http://{address}");
     for mut request in server.incoming_requests() {
-        let (status, body) = answer(issuer, &mut request);
+        // Read anew each time: `cargo dev token` may have made a key since.
+        let (status, body) = match keys::load_all(keys_dir) {
+            Ok(keys) => answer(&Issuer { url, audience, keys }, &mut request),
+            Err(failure) => (500, json!({ "error": failure.to_string() })),
+        };
         let mut headers = vec![
             ("Content-Type", "application/json".to_owned()),
             ("Cache-Control", "no-store".to_owned()),

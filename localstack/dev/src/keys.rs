@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::ValueEnum;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
@@ -53,7 +53,12 @@ impl SigningKey {
         let file = keys.join(format!("{}.pk8", algorithm.name().to_lowercase()));
         let pkcs8 = match fs::read(&file) {
             Ok(pkcs8) => pkcs8,
-            Err(error) if error.kind() == ErrorKind::NotFound => keep(keys, &file, &generate(algorithm)?)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let made = generate(algorithm)?;
+                Self::parse(algorithm, &made)
+                    .map_err(|reason| Failure::new(format!("a new {} key is unusable: {reason}", algorithm.name())))?;
+                keep(keys, &file, &made)?
+            }
             Err(error) => {
                 return Err(Failure::new(format!("cannot read {}: {error}", file.display())));
             }
@@ -170,16 +175,21 @@ fn generate(algorithm: Algorithm) -> Result<Vec<u8>> {
 
 /// `ring` signs with RSA but makes no RSA keys.
 fn generate_rsa() -> Result<Vec<u8>> {
-    let output = Command::new("openssl")
-        .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
-        .args(["-outform", "DER"])
-        .output();
-    match output {
-        // LibreSSL and old versions write the older PKCS#1 here; `parse` refuses that by name.
-        Ok(output) if output.status.success() && !output.stdout.is_empty() => Ok(output.stdout),
-        _ => Err(Failure::new("openssl is not there to make an RSA key")
-            .with_help("install openssl, or use --alg ES256 or EdDSA")),
-    }
+    let output =
+        Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]).output();
+    // As text, which is PKCS#8 in every version; in binary some write the older PKCS#1.
+    output
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| from_pem(&String::from_utf8_lossy(&output.stdout)))
+        .ok_or_else(|| {
+            Failure::new("no RSA key can be made without openssl").with_help("install openssl, or use ES256 or EdDSA")
+        })
+}
+
+fn from_pem(text: &str) -> Option<Vec<u8>> {
+    let body = text.split_once("-----BEGIN PRIVATE KEY-----")?.1.split_once("-----END PRIVATE KEY-----")?.0;
+    STANDARD.decode(body.split_whitespace().collect::<String>()).ok()
 }
 
 /// Writes a new key so that of two that are made at once, one wins for both.
@@ -214,6 +224,13 @@ mod tests {
         assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no draft is left");
         fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_key_in_text_is_read() {
+        let pem = "-----BEGIN PRIVATE KEY-----\nAAEC\nAwQF\n-----END PRIVATE KEY-----\n";
+        assert_eq!(from_pem(pem).unwrap(), [0, 1, 2, 3, 4, 5]);
+        assert!(from_pem("-----BEGIN RSA PRIVATE KEY-----\nAAEC\n-----END RSA PRIVATE KEY-----").is_none());
     }
 
     #[test]

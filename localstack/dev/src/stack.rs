@@ -9,6 +9,7 @@ use crate::artifact::{self, Artifact, sha256_hex};
 use crate::checks;
 use crate::clock::now_ms;
 use crate::failure::{Context, Failure, Result};
+use crate::function_logs::Reader;
 use crate::interrupt;
 use crate::issuer::{self, Issuer};
 use crate::keys::{self, Algorithm, SigningKey};
@@ -69,12 +70,19 @@ pub(crate) fn up(paths: &Paths, options: Options) -> Result<Outcome> {
     checks::disk(paths)?;
     let _lock = Lock::take(paths)?;
     let emulator_hash = emulator_hash(paths)?;
+    // What is started again is found where it was.
+    let before = State::load(paths)?.map(|state| state.port);
+    let port = options.port.or(before).unwrap_or(PORT_DEFAULT);
     let running = still_running(paths, options, &emulator_hash)?;
+    if running.is_none() && options.target == Target::Emulator {
+        checks::port_is_free(port, "the emulator")?;
+        checks::port_is_free(oidc_port(port), "the identity provider")?;
+    }
     let python = python::emulator(paths)?;
     let started = running.is_none();
     let mut state = match running {
         Some(state) => state,
-        None => start(paths, options, emulator_hash, &python)?,
+        None => start(paths, options, port, emulator_hash, &python)?,
     };
     let deployed = deploy(paths, options, &python, &mut state);
     if deployed.is_err() && started {
@@ -117,8 +125,7 @@ fn still_running(paths: &Paths, options: Options, emulator_hash: &str) -> Result
     Ok(Some(state))
 }
 
-fn start(paths: &Paths, options: Options, emulator_hash: String, python: &Path) -> Result<State> {
-    let port = options.port.unwrap_or(PORT_DEFAULT);
+fn start(paths: &Paths, options: Options, port: u16, emulator_hash: String, python: &Path) -> Result<State> {
     let mut state = State {
         target: options.target,
         port,
@@ -134,8 +141,6 @@ fn start(paths: &Paths, options: Options, emulator_hash: String, python: &Path) 
     let signing = keys::load_all(&paths.keys())?;
     match options.target {
         Target::Emulator => {
-            checks::port_is_free(port, "the emulator")?;
-            checks::port_is_free(oidc_port(port), "the identity provider")?;
             if !options.persist {
                 wipe_data(paths)?;
             }
@@ -325,15 +330,27 @@ fn prove(paths: &Paths, state: &State, deployment: &Deployment) -> Result<()> {
             lifetime_s: 600,
         },
     )?;
+    let since_ms = now_ms();
     let pause = Duration::from_millis(250);
-    interrupt::wait_until(Duration::from_secs(30), pause, || {
+    interrupt::wait_until(Duration::from_secs(15), pause, || {
         probe::heartbeat(&deployment.ws_url, PROBE_DEVICE, &token)
     })
-    .map_err(|failure| {
-        failure.with_help(format!("see what the functions said in {}", paths.log("emulator").display()))
-    })?;
+    .map_err(|failure| failure.with_help(what_functions_said(paths, state, deployment, since_ms)))?;
     step.done("A socket answers");
     Ok(())
+}
+
+/// Keeps the functions' logs, which end with the emulator, and answers the last of them.
+fn what_functions_said(paths: &Paths, state: &State, deployment: &Deployment, since_ms: u64) -> String {
+    let lines = Reader::new(state.endpoint(), deployment.functions.clone(), since_ms)
+        .next()
+        .map_or_else(|failure| failure.to_string(), |lines| lines.join("\n"));
+    let mut log = paths.log("functions");
+    // One that fails in its start has no log yet: the emulator tells of it.
+    if fs::write(&log, lines).is_err() || process::tail(&log, 1).is_empty() {
+        log = paths.log("emulator");
+    }
+    format!("see {}; its last lines:\n{}", log.display(), process::tail(&log, 5))
 }
 
 /// Stops what of the stack runs. Processes that are not ours are left alone.

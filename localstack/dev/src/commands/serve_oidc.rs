@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failure::Result;
-use crate::issuer::{self, Issuer};
-use crate::keys;
+use crate::issuer;
 use crate::state::AUDIENCE;
 
 #[derive(clap::Args)]
@@ -18,6 +17,5 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let issuer = Issuer { url: &args.issuer, audience: AUDIENCE, keys: keys::load_all(&args.keys_dir)? };
-    issuer::serve(&issuer, args.port)
+    issuer::serve(&args.issuer, AUDIENCE, &args.keys_dir, args.port)
 }
