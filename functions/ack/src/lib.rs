@@ -1,1 +1,51 @@
-//! The ack function
+//! `message.ack` and `message.read`: watermarks rise. No answer on success.
+
+use std::sync::Arc;
+
+use tidings_bus::KinesisBus;
+use tidings_domain::{
+    ports::BoxFuture,
+    receipts::{ReceiptPorts, raise},
+};
+use tidings_protocol::{
+    ErrorCode, FrameType, ServerFrame,
+    convert::{ack_request, read_request},
+    parse_body,
+};
+use tidings_runtime::{
+    Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock, config::ConfigError,
+};
+use tidings_store::{DynamoConversations, DynamoLog};
+
+struct Ack {
+    log: DynamoLog,
+    conversations: DynamoConversations,
+    bus: KinesisBus,
+}
+
+/// Builds the function from its configuration.
+pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
+    let handler =
+        Ack { log: adapters.log()?, conversations: adapters.conversations()?, bus: adapters.bus()? };
+    FrameFunction::new(Arc::new(handler), Refusals::Posted(adapters.gateway()))
+}
+
+impl FrameHandler for Ack {
+    fn handle<'a>(&'a self, frame: Frame<'a>) -> BoxFuture<'a, Result<Option<ServerFrame>, Failure>> {
+        Box::pin(async move {
+            let (conversation, mark, at) = match frame.frame_type {
+                FrameType::Ack => ack_request(&parse_body(frame.text)?)?,
+                FrameType::Read => read_request(&parse_body(frame.text)?)?,
+                _ => return Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+            };
+            let ports = ReceiptPorts {
+                log: &self.log,
+                conversations: &self.conversations,
+                bus: &self.bus,
+                clock: &SystemClock,
+            };
+            raise(ports, &frame.socket.owner.user, &conversation, mark, at).await?;
+            Ok(None)
+        })
+    }
+}

@@ -1,1 +1,68 @@
-//! The authorizer function
+//! Who may open a socket: a native client by its access token, a browser by its ticket.
+//!
+//! Answers a policy with the identity that every later frame of the connection carries. A bad
+//! credential is 401, by the error that API Gateway wants; a revoked device is 403, by a denial.
+
+use serde_json::{Value, json};
+use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
+use tidings_domain::{ids::Sender, ports::BoxFuture};
+use tidings_runtime::{Adapters, Function, FunctionError, Handshake, SystemClock, config::ConfigError};
+use tidings_store::{DynamoDevices, DynamoTickets};
+use tracing::info;
+
+/// The function.
+pub struct Authorizer {
+    tokens: TokenVerifier,
+    tickets: DynamoTickets,
+    devices: DynamoDevices,
+}
+
+impl Authorizer {
+    /// Builds the function from its configuration.
+    pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
+        Ok(Self { tokens: adapters.tokens()?, tickets: adapters.tickets()?, devices: adapters.devices()? })
+    }
+
+    async fn authorize(&self, handshake: Handshake) -> Result<Value, FunctionError> {
+        let credential = match (handshake.query("ticket"), handshake.bearer()) {
+            (Some(ticket), _) => Credential::Ticket(ticket),
+            (None, Some(token)) => Credential::Token { token, device: handshake.query("device").unwrap_or_default() },
+            (None, None) => Credential::Missing,
+        };
+        let ports = ConnectPorts {
+            tokens: &self.tokens,
+            tickets: &self.tickets,
+            devices: &self.devices,
+            clock: &SystemClock,
+        };
+        match authenticate(ports, credential).await {
+            Ok(owner) => Ok(policy("Allow", &handshake.method_arn, Some(&owner))),
+            Err(ConnectError::Revoked) => Ok(policy("Deny", &handshake.method_arn, None)),
+            Err(error @ ConnectError::Unauthorized(_)) => {
+                info!(%error, "refused");
+                Err(FunctionError::Unauthorized)
+            }
+            Err(error) => Err(FunctionError::Failed(tidings_runtime::error_chain(&error))),
+        }
+    }
+}
+
+impl Function for Authorizer {
+    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+        Box::pin(async move { self.authorize(Handshake::parse(event)?).await })
+    }
+}
+
+fn policy(effect: &str, resource: &str, owner: Option<&Sender>) -> Value {
+    let mut answer = json!({
+        "principalId": owner.map_or("refused", |owner| owner.user.as_str()),
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource }],
+        },
+    });
+    if let Some(owner) = owner {
+        answer["context"] = json!({ "userId": owner.user.as_str(), "deviceId": owner.device.as_str() });
+    }
+    answer
+}

@@ -1,2 +1,31 @@
-//! The one artifact.
-fn main() {}
+//! The one artifact: Lambda's `Handler` names the function that this process is.
+
+use std::sync::Arc;
+
+use lambda_runtime::Error;
+use tidings_runtime::{Adapters, Function, config, run};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tidings_telemetry::start(&config::text("LOG_LEVEL")?);
+    let handler = config::text("_HANDLER")?;
+    let adapters = Adapters::load(&handler).await;
+    run(function(&handler, &adapters)?).await
+}
+
+/// Adding a function is adding a folder and a row.
+fn function(handler: &str, adapters: &Adapters) -> Result<Arc<dyn Function>, Error> {
+    Ok(match handler {
+        "authorizer" => Arc::new(tidings_fn_authorizer::Authorizer::build(adapters)?),
+        "connect" => Arc::new(tidings_fn_connect::Connect::build(adapters)?),
+        "disconnect" => Arc::new(tidings_fn_disconnect::Disconnect::build(adapters)?),
+        "send" => Arc::new(tidings_fn_send::build(adapters)?),
+        "ack" => Arc::new(tidings_fn_ack::build(adapters)?),
+        "presence" => Arc::new(tidings_fn_presence::build(adapters)?),
+        "sync" => Arc::new(tidings_fn_sync::build(adapters)?),
+        "fanout" => Arc::new(tidings_fn_fanout::Fanout::build(adapters)?),
+        "repair" => Arc::new(tidings_fn_repair::Repair::build(adapters)?),
+        "api" => Arc::new(tidings_fn_api::Api::build(adapters)?),
+        unknown => return Err(format!("there is no function {unknown:?}").into()),
+    })
+}

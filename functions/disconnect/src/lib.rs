@@ -1,1 +1,33 @@
-//! The disconnect function
+//! A socket has closed: its session goes, if it is still the device's. Best effort: AWS does not
+//! promise this event, and nothing depends on it.
+
+use serde_json::Value;
+use tidings_domain::{ports::BoxFuture, sessions::end};
+use tidings_runtime::{
+    Adapters, Function, FunctionError, SystemClock, WebSocketEvent, answer_nothing, config::ConfigError,
+};
+use tidings_store::{DynamoDevices, DynamoSessions};
+
+/// The function.
+pub struct Disconnect {
+    sessions: DynamoSessions,
+    devices: DynamoDevices,
+}
+
+impl Disconnect {
+    /// Builds the function from its configuration.
+    pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
+        Ok(Self { sessions: adapters.sessions()?, devices: adapters.devices()? })
+    }
+}
+
+impl Function for Disconnect {
+    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+        Box::pin(async move {
+            let socket = WebSocketEvent::parse(event)?.socket(&"".into())?;
+            let ended = end(&self.sessions, &self.devices, &SystemClock, &socket.owner, &socket.connection).await;
+            ended.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
+            Ok(answer_nothing())
+        })
+    }
+}

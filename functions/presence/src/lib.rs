@@ -1,1 +1,83 @@
-//! The presence function
+//! `presence.heartbeat`, `presence.subscribe` and `presence.unsubscribe`.
+
+use std::sync::Arc;
+
+use tidings_domain::{
+    ports::BoxFuture,
+    presence::{PresencePorts, presence_of},
+    sessions::heartbeat,
+};
+use tidings_gateway::ApiGateway;
+use tidings_protocol::{
+    ErrorCode, FrameType, Heartbeat, PresenceOk, ServerFrame,
+    convert::{presence_update, presence_users},
+    parse_body,
+};
+use tidings_runtime::{
+    Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
+    config::{self, ConfigError},
+};
+use tidings_store::{DynamoConversations, DynamoDevices, DynamoSessions};
+
+struct Presence {
+    conversations: DynamoConversations,
+    sessions: DynamoSessions,
+    devices: DynamoDevices,
+    gateway: ApiGateway,
+    session_ttl_seconds: u64,
+}
+
+/// Builds the function from its configuration.
+pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
+    let handler = Presence {
+        conversations: adapters.conversations()?,
+        sessions: adapters.sessions()?,
+        devices: adapters.devices()?,
+        gateway: adapters.gateway(),
+        session_ttl_seconds: config::number("SESSION_TTL_SECONDS", 2, 7200)?,
+    };
+    FrameFunction::new(Arc::new(handler), Refusals::Answered)
+}
+
+impl Presence {
+    async fn heartbeat(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
+        let Heartbeat { active } = parse_body(frame.text)?;
+        let now = heartbeat(
+            &self.sessions,
+            &self.devices,
+            &self.gateway,
+            &SystemClock,
+            &frame.socket,
+            self.session_ttl_seconds,
+            active,
+        )
+        .await?;
+        Ok(ServerFrame::PresenceOk(PresenceOk { server_ts: now.0 }))
+    }
+
+    async fn subscribe(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
+        let users = presence_users(&parse_body(frame.text)?)?;
+        let ports = PresencePorts {
+            sessions: &self.sessions,
+            devices: &self.devices,
+            conversations: &self.conversations,
+            clock: &SystemClock,
+        };
+        let present = presence_of(ports, &frame.socket.owner.user, &users).await?;
+        Ok(ServerFrame::Presence(presence_update(&present)))
+    }
+}
+
+impl FrameHandler for Presence {
+    fn handle<'a>(&'a self, frame: Frame<'a>) -> BoxFuture<'a, Result<Option<ServerFrame>, Failure>> {
+        Box::pin(async move {
+            match frame.frame_type {
+                FrameType::Heartbeat => self.heartbeat(&frame).await.map(Some),
+                FrameType::Subscribe => self.subscribe(&frame).await.map(Some),
+                // Nothing is kept for a subscription: it answers with the present state.
+                FrameType::Unsubscribe => presence_users(&parse_body(frame.text)?).map(|_| None).map_err(Into::into),
+                _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+            }
+        })
+    }
+}

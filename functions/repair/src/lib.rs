@@ -1,1 +1,50 @@
-//! The repair function
+//! The repair lane: consumes the log table's stream, some seconds behind.
+
+use serde_json::Value;
+use tidings_bus::KinesisBus;
+use tidings_domain::{
+    ports::BoxFuture,
+    repair::{RepairPorts, repair},
+};
+use tidings_runtime::{
+    Adapters, Function, FunctionError, SystemClock,
+    config::{self, ConfigError},
+    log_entries,
+};
+use tidings_store::{DynamoConversations, DynamoSessions};
+
+/// The function.
+pub struct Repair {
+    conversations: DynamoConversations,
+    sessions: DynamoSessions,
+    bus: KinesisBus,
+    push_members_max: usize,
+}
+
+impl Repair {
+    /// Builds the function from its configuration.
+    pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
+        Ok(Self {
+            conversations: adapters.conversations()?,
+            sessions: adapters.sessions()?,
+            bus: adapters.bus()?,
+            push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
+        })
+    }
+}
+
+impl Function for Repair {
+    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+        Box::pin(async move {
+            let (entries, answer) = log_entries(event)?;
+            let ports = RepairPorts {
+                conversations: &self.conversations,
+                sessions: &self.sessions,
+                bus: &self.bus,
+                clock: &SystemClock,
+            };
+            let failures = repair(ports, self.push_members_max, entries).await;
+            Ok(answer.into_value(&failures))
+        })
+    }
+}

@@ -1,1 +1,14 @@
-//! Access tokens, key sets and connect tickets
+//! Who is there: access tokens against an issuer's key set, single-use connect tickets, and
+//! resume tokens, which are no credential.
+
+mod connect;
+mod keys;
+mod resume;
+mod ticket;
+mod token;
+
+pub use connect::{ConnectError, ConnectPorts, Credential, authenticate};
+pub use keys::{Fetch, FetchError, IssuerUrl, KeySets};
+pub use resume::{DeviceResumeTokens, up_to_date_at};
+pub use ticket::{TicketError, issue_ticket, redeem_ticket};
+pub use token::{TokenError, TokenVerifier};

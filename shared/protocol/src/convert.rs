@@ -175,14 +175,17 @@ pub fn hello_request(hello: &Hello, up_to_date_at: Option<Timestamp>) -> Result<
     Ok(HelloRequest { up_to_date_at, cursors: cursors.collect::<Result<_, ParseError>>()? })
 }
 
+/// Which mark of which conversation is to rise, and where to.
+pub type MarkRequest = (ConversationId, Watermark, MarkAt);
+
 /// Checks a `message.ack`.
-pub fn ack_request(ack: &Ack) -> Result<(ConversationId, Watermark, MarkAt), ParseError> {
+pub fn ack_request(ack: &Ack) -> Result<MarkRequest, ParseError> {
     let conversation = conversation_id("conversationId", &ack.conversation_id)?;
     Ok((conversation, Watermark::Delivered, mark_at(ack.up_to)?))
 }
 
 /// Checks a `message.read`.
-pub fn read_request(read: &Read) -> Result<(ConversationId, Watermark, MarkAt), ParseError> {
+pub fn read_request(read: &Read) -> Result<MarkRequest, ParseError> {
     let conversation = conversation_id("conversationId", &read.conversation_id)?;
     let at = match (read.up_to, read.message_id.as_deref()) {
         (Some(up_to), _) => mark_at(up_to)?,

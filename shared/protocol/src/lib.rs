@@ -5,6 +5,7 @@
 
 mod client;
 pub mod convert;
+pub mod cursor;
 mod error;
 pub mod http;
 mod payload;

@@ -1,0 +1,101 @@
+//! Who may open a socket.
+
+use thiserror::Error;
+use tidings_domain::{
+    ids::{DeviceId, InvalidId, Sender},
+    ports::{Clock, Devices, Tickets, Unavailable},
+};
+
+use crate::{
+    ticket::{TicketError, redeem_ticket},
+    token::{TokenError, TokenVerifier},
+};
+
+/// What authentication needs.
+#[derive(Clone, Copy)]
+pub struct ConnectPorts<'a> {
+    /// Access tokens.
+    pub tokens: &'a TokenVerifier,
+    /// Tickets.
+    pub tickets: &'a dyn Tickets,
+    /// Devices.
+    pub devices: &'a dyn Devices,
+    /// Time.
+    pub clock: &'a dyn Clock,
+}
+
+/// What a handshake shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Credential<'a> {
+    /// A native client: the token from `Authorization: Bearer`, the device from the query.
+    Token {
+        /// The token.
+        token: &'a str,
+        /// The device.
+        device: &'a str,
+    },
+    /// A browser.
+    Ticket(&'a str),
+    /// Nothing.
+    Missing,
+}
+
+/// Why a socket may not be opened.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// No credential, or a bad or expired one: 401.
+    #[error("not authenticated: {0}")]
+    Unauthorized(String),
+    /// The credential is good and the device may not connect: 403.
+    #[error("the device is revoked")]
+    Revoked,
+    /// What is needed to tell is away.
+    #[error("identity cannot be checked")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Unavailable> for ConnectError {
+    fn from(error: Unavailable) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<TokenError> for ConnectError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Keys(source) => Self::Unavailable(source.into()),
+            refused => Self::Unauthorized(refused.to_string()),
+        }
+    }
+}
+
+impl From<TicketError> for ConnectError {
+    fn from(error: TicketError) -> Self {
+        match error {
+            TicketError::Invalid => Self::Unauthorized(error.to_string()),
+            away => Self::Unavailable(away.into()),
+        }
+    }
+}
+
+impl From<InvalidId> for ConnectError {
+    fn from(error: InvalidId) -> Self {
+        Self::Unauthorized(error.to_string())
+    }
+}
+
+/// Tells who is there, and refuses a device that was revoked.
+pub async fn authenticate(ports: ConnectPorts<'_>, credential: Credential<'_>) -> Result<Sender, ConnectError> {
+    let owner = match credential {
+        Credential::Token { token, device } => {
+            let device = DeviceId::parse(device)?;
+            Sender { user: ports.tokens.verify(token).await?, device }
+        }
+        Credential::Ticket(ticket) => redeem_ticket(ports.tickets, ports.clock, ticket).await?,
+        Credential::Missing => return Err(ConnectError::Unauthorized("no token and no ticket".into())),
+    };
+    match ports.devices.find(&owner).await? {
+        Some(device) if device.revoked => Err(ConnectError::Revoked),
+        _ => Ok(owner),
+    }
+}

@@ -1,0 +1,78 @@
+//! Small documents over HTTPS, by the connector that the AWS clients use too.
+
+use std::time::Duration;
+
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::{
+    client::http::{HttpConnector, HttpConnectorSettings},
+    http::Request,
+};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use tidings_auth::{Fetch, FetchError};
+use tidings_domain::ports::{BoxFuture, Clock};
+use tokio::time::timeout;
+
+use crate::clock::SystemClock;
+
+const ATTEMPTS: u32 = 3;
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+const BACKOFF_MS: u64 = 100;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Fetches with a timeout and bounded, jittered retries.
+#[derive(Debug)]
+pub(crate) struct HttpFetch(Connector);
+
+impl Default for HttpFetch {
+    fn default() -> Self {
+        let settings =
+            HttpConnectorSettings::builder().connect_timeout(ATTEMPT_TIMEOUT).read_timeout(ATTEMPT_TIMEOUT).build();
+        Self(
+            Connector::builder()
+                .connector_settings(settings)
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build(),
+        )
+    }
+}
+
+impl HttpFetch {
+    async fn once(&self, url: &str) -> Result<Vec<u8>, BoxError> {
+        let mut request = Request::new(SdkBody::empty());
+        request.set_uri(url)?;
+        let response = self.0.call(request).await?;
+        let status = response.status().as_u16();
+        if status != 200 {
+            return Err(format!("status {status}").into());
+        }
+        Ok(ByteStream::new(response.into_body()).collect().await?.to_vec())
+    }
+
+    async fn with_retries(&self, url: &str) -> Result<Vec<u8>, BoxError> {
+        let mut attempt = 1;
+        loop {
+            let failure: BoxError = match timeout(ATTEMPT_TIMEOUT, self.once(url)).await {
+                Ok(Ok(body)) => return Ok(body),
+                Ok(Err(error)) => error,
+                Err(elapsed) => elapsed.into(),
+            };
+            if attempt == ATTEMPTS {
+                return Err(failure);
+            }
+            SystemClock.sleep_ms(SystemClock.random_below(BACKOFF_MS << attempt)).await;
+            attempt += 1;
+        }
+    }
+}
+
+impl Fetch for HttpFetch {
+    fn get<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Vec<u8>, FetchError>> {
+        Box::pin(async move {
+            self.with_retries(url).await.map_err(|source| FetchError::Unreachable { url: url.to_owned(), source })
+        })
+    }
+}

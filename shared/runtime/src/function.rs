@@ -1,0 +1,48 @@
+//! The loop: one event after another, each through one `dyn` function.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use thiserror::Error;
+use tidings_domain::ports::BoxFuture;
+use tidings_telemetry::chain;
+use tracing::{Instrument, error, info_span};
+
+/// A Lambda function.
+pub trait Function: Send + Sync {
+    /// Answers one event.
+    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>>;
+}
+
+/// Why an event was not answered: the invocation fails.
+#[derive(Debug, Error)]
+pub enum FunctionError {
+    /// API Gateway turns exactly this message of an authorizer into 401.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// The event is not of the kind that this function is for.
+    #[error("the event is not what this function is for")]
+    Event(#[from] serde_json::Error),
+    /// Something needed is away.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Runs a function until Lambda ends the process.
+pub async fn run(function: Arc<dyn Function>) -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        let function = function.clone();
+        let span = info_span!("invocation", request_id = %event.context.request_id);
+        async move {
+            function.call(event.payload).await.map_err(|failure| {
+                if !matches!(failure, FunctionError::Unauthorized) {
+                    error!(error = chain(&failure), "invocation failed");
+                }
+                Diagnostic { error_type: "TidingsError".into(), error_message: failure.to_string() }
+            })
+        }
+        .instrument(span)
+    }))
+    .await
+}
