@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings_domain::{
     ports::BoxFuture,
     presence::{PresencePorts, presence_of},
-    sessions::heartbeat,
+    sync::{SessionTerms, SyncPorts, heartbeat},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
@@ -17,24 +17,26 @@ use tidings_runtime::{
     Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoSessions};
 
 struct Presence {
+    log: DynamoLog,
     conversations: DynamoConversations,
     sessions: DynamoSessions,
     devices: DynamoDevices,
     gateway: ApiGateway,
-    session_ttl_seconds: u64,
+    terms: SessionTerms,
 }
 
 /// Builds the function from its configuration.
 pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
     let handler = Presence {
+        log: adapters.log()?,
         conversations: adapters.conversations()?,
         sessions: adapters.sessions()?,
         devices: adapters.devices()?,
         gateway: adapters.gateway(),
-        session_ttl_seconds: config::number("SESSION_TTL_SECONDS", 2, 7200)?,
+        terms: config::session_terms()?,
     };
     FrameFunction::new(Arc::new(handler), Refusals::Answered)
 }
@@ -42,16 +44,14 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
 impl Presence {
     async fn heartbeat(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
         let Heartbeat { active } = parse_body(frame.text)?;
-        let now = heartbeat(
-            &self.sessions,
-            &self.devices,
-            &self.gateway,
-            &SystemClock,
-            &frame.socket,
-            self.session_ttl_seconds,
-            active,
-        )
-        .await?;
+        let ports = SyncPorts {
+            log: &self.log,
+            conversations: &self.conversations,
+            sessions: &self.sessions,
+            gateway: &self.gateway,
+            clock: &SystemClock,
+        };
+        let now = heartbeat(ports, &self.devices, self.terms, &frame.socket, active).await?;
         Ok(ServerFrame::PresenceOk(PresenceOk { server_ts: now.0 }))
     }
 

@@ -148,6 +148,17 @@ pub struct ActivityPage {
     pub next: Option<ActivityKey>,
 }
 
+/// What became of a session that was to be prolonged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// It goes on.
+    Prolonged,
+    /// There is none, or its time has passed.
+    Lost,
+    /// The device has a later socket.
+    Superseded,
+}
+
 /// Live sockets.
 pub trait Sessions: Send + Sync {
     /// Registers a session in place of the device's earlier one, which is returned.
@@ -156,7 +167,7 @@ pub trait Sessions: Send + Sync {
     /// The user's sessions, those included whose time has passed.
     fn of_user<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Vec<Session>>;
 
-    /// Prolongs a session if it is still this connection's and has not expired; false if not.
+    /// Prolongs a session if it is still this connection's and has not expired.
     fn refresh<'a>(
         &'a self,
         sender: &'a Sender,
@@ -164,7 +175,7 @@ pub trait Sessions: Send + Sync {
         now: Timestamp,
         expires_at: Timestamp,
         active: bool,
-    ) -> PortResult<'a, bool>;
+    ) -> PortResult<'a, Refresh>;
 
     /// Removes the device's session if it is still this connection's.
     fn remove<'a>(&'a self, sender: &'a Sender, connection: &'a ConnectionId) -> PortResult<'a, ()>;

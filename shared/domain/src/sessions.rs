@@ -57,27 +57,6 @@ pub async fn register(
     Ok(())
 }
 
-/// Prolongs the session of a socket. A socket whose session is lost (expired, or taken away by
-/// a stray 410) may have missed pushes: it is closed, and comes back with a hello that drains.
-pub async fn heartbeat(
-    sessions: &dyn Sessions,
-    devices: &dyn Devices,
-    gateway: &dyn Gateway,
-    clock: &dyn Clock,
-    socket: &Socket,
-    ttl_seconds: u64,
-    active: bool,
-) -> Result<Timestamp, Unavailable> {
-    let now = clock.now();
-    let expires_at = now.plus_ms(ttl_seconds * 1000);
-    if !sessions.refresh(&socket.owner, &socket.connection, now, expires_at, active).await? {
-        gateway.close(&socket.session(now, ttl_seconds)).await?;
-    } else if active {
-        devices.touch(&socket.owner, now).await?;
-    }
-    Ok(now)
-}
-
 /// Removes the session of a socket that has closed, if it is still the device's.
 pub async fn end(
     sessions: &dyn Sessions,

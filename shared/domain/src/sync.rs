@@ -14,7 +14,9 @@ use crate::{
     },
     log::Entry,
     notice::{Notice, Ready},
-    ports::{ActivityKey, Clock, Consistency, Conversations, Gateway, Log, Post, Sessions, Unavailable},
+    ports::{
+        ActivityKey, Clock, Consistency, Conversations, Devices, Gateway, Log, Post, Refresh, Sessions, Unavailable,
+    },
     session::Session,
     sessions::{Socket, register},
 };
@@ -108,6 +110,36 @@ pub async fn hello(
     post(ports, &session, &Notice::Ready(ready)).await?;
     let conversations = drain(ports, &session, request, now).await?;
     Ok(Drained { conversations, resume_token: tokens.issue(socket, now) })
+}
+
+/// Prolongs the session of a socket.
+///
+/// A session that was lost (past its time, or taken away by a stray 410) has missed pushes: it is
+/// registered again and told where it is behind. A socket that the device has replaced is closed.
+pub async fn heartbeat(
+    ports: SyncPorts<'_>,
+    devices: &dyn Devices,
+    terms: SessionTerms,
+    socket: &Socket,
+    active: bool,
+) -> Result<Timestamp, SyncError> {
+    let now = ports.clock.now();
+    let session = socket.session(now, terms.session_ttl_seconds);
+    match ports.sessions.refresh(&session.owner, &session.connection, now, session.expires_at, active).await? {
+        Refresh::Prolonged => {}
+        Refresh::Superseded => ports.gateway.close(&session).await?,
+        Refresh::Lost => {
+            register(ports.sessions, ports.gateway, &session).await?;
+            let since_connected = HelloRequest { up_to_date_at: Some(socket.connected_at), ..HelloRequest::default() };
+            for (conversation, _, last_sequence) in behind(ports, &session.owner.user, &since_connected).await? {
+                post(ports, &session, &Notice::Updated { conversation, last_sequence }).await?;
+            }
+        }
+    }
+    if active {
+        devices.touch(&session.owner, now).await?;
+    }
+    Ok(now)
 }
 
 async fn drain(

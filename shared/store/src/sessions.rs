@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::{
     Client,
     operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
-    types::ReturnValue,
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use tidings_domain::{
     ids::{ConnectionId, DeviceId, Sender, Timestamp, UserId},
-    ports::{PortResult, Sessions, Unavailable},
+    ports::{PortResult, Refresh, Sessions, Unavailable},
     session::Session,
 };
 
@@ -72,7 +72,7 @@ impl DynamoSessions {
         now: Timestamp,
         expires_at: Timestamp,
         active: bool,
-    ) -> Result<bool, Unavailable> {
+    ) -> Result<Refresh, Unavailable> {
         let update = self
             .client
             .update_item()
@@ -83,16 +83,21 @@ impl DynamoSessions {
             .expression_attribute_names("#exp", "exp")
             .expression_attribute_values(":conn", s(connection.as_str()))
             .expression_attribute_values(":now", n(now.as_seconds()))
-            .expression_attribute_values(":exp", n(expires_at.as_seconds()));
+            .expression_attribute_values(":exp", n(expires_at.as_seconds()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let update = if active {
             update.update_expression("SET #exp = :exp, aa = :aa").expression_attribute_values(":aa", n(now.0))
         } else {
             update.update_expression("SET #exp = :exp")
         };
         match update.send().await {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(Refresh::Prolonged),
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    let row = refused.item.as_ref().map(session_of).transpose().map_err(failed("read a session"))?;
+                    let is_later = |row: &Session| row.connection != *connection && row.is_live(now);
+                    Ok(if row.as_ref().is_some_and(is_later) { Refresh::Superseded } else { Refresh::Lost })
+                }
                 _ => Err(failed("prolong a session")(error)),
             },
         }
@@ -135,7 +140,7 @@ impl Sessions for DynamoSessions {
         now: Timestamp,
         expires_at: Timestamp,
         active: bool,
-    ) -> PortResult<'a, bool> {
+    ) -> PortResult<'a, Refresh> {
         Box::pin(self.prolong(sender, connection, now, expires_at, active))
     }
 
