@@ -384,7 +384,11 @@ async fn close_socket(socket: &mut Socket) {
     // Best effort on both sides: the service does not count on a goodbye.
     let _ = timeout(CLOSE_TIMEOUT, async {
         socket.close(None).await?;
-        while let Some(Ok(_)) = socket.next().await {}
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_close() {
+                break;
+            }
+        }
         Ok::<_, WsError>(())
     })
     .await;

@@ -1,0 +1,236 @@
+//! The chat on the screen: `model` is what is known, `view` draws it, `keys` changes it.
+
+mod editor;
+mod keys;
+mod marks;
+mod model;
+mod rows;
+mod terminal;
+mod view;
+
+use std::time::Duration;
+
+use crossterm::event::EventStream;
+use futures_util::StreamExt;
+use tidings_sdk::{Client, ClientBuilder, Draft, Event, Http, HttpError, Page, protocol::http::MessagePage};
+use tokio::{sync::mpsc, time::interval};
+
+use self::{
+    keys::Wish,
+    marks::Statuses,
+    model::Chat,
+    terminal::Screen,
+    view::{Drawn, draw},
+};
+use crate::{
+    clock::{Zone, now_ms},
+    commands::history::THE_END,
+    failure::{Failure, Result, chain, terminal as terminal_failed},
+};
+
+const PAGE: u32 = 50;
+/// The countdown and the time of the last seeing move by the second.
+const REDRAW_EVERY: Duration = Duration::from_secs(1);
+const PRESENCE_EVERY_TICKS: u32 = 60;
+
+/// What was asked for in the background.
+enum Loaded {
+    History { page: std::result::Result<MessagePage, HttpError>, is_first: bool },
+    Marks(std::result::Result<Statuses, HttpError>),
+}
+
+struct App {
+    chat: Chat,
+    client: Client,
+    http: Option<Http>,
+    loaded: mpsc::Sender<Loaded>,
+    zone: Zone,
+    drawn: Drawn,
+    has_history: bool,
+}
+
+/// Runs the chat until the user leaves it.
+pub(crate) async fn run(builder: ClientBuilder, me: &str, conversation: &str) -> Result<()> {
+    let (client, mut events) = builder.connect()?;
+    let (loaded, mut arrivals) = mpsc::channel(8);
+    let http = client.http().cloned();
+    let mut app = App {
+        chat: Chat::new(me, conversation),
+        client,
+        http,
+        loaded,
+        zone: Zone::local(),
+        drawn: Drawn::default(),
+        has_history: false,
+    };
+    let mut screen = Screen::take().map_err(|error| terminal_failed(&error))?;
+    let mut keyboard = EventStream::new();
+    let mut clock = interval(REDRAW_EVERY);
+    let mut ticks = 0_u32;
+    let mut end = Box::pin(terminated());
+    let mut stopped = None;
+    loop {
+        app.draw(&mut screen)?;
+        tokio::select! {
+            key = keyboard.next() => match key {
+                Some(Ok(event)) => if app.key(&event).await { break },
+                Some(Err(error)) => return Err(terminal_failed(&error)),
+                None => break,
+            },
+            event = events.next() => {
+                let Some(event) = event else {
+                    stopped = app.client.ready().await.err();
+                    break;
+                };
+                app.event(event);
+                // Many at once are drawn once.
+                while let Some(event) = events.try_next() {
+                    app.event(event);
+                }
+            }
+            Some(arrival) = arrivals.recv() => app.arrived(arrival),
+            _ = clock.tick() => {
+                ticks = ticks.wrapping_add(1);
+                if ticks.is_multiple_of(PRESENCE_EVERY_TICKS) {
+                    app.ask_presence();
+                }
+            }
+            () = &mut end => break,
+        }
+    }
+    drop(screen);
+    app.client.close().await;
+    match stopped {
+        Some(error) => Err(Failure::from(error)),
+        None => Ok(()),
+    }
+}
+
+impl App {
+    fn draw(&mut self, screen: &mut Screen) -> Result<()> {
+        let Self { chat, zone, drawn, .. } = self;
+        screen.0.draw(|frame| *drawn = draw(frame, chat, zone, now_ms())).map_err(|error| terminal_failed(&error))?;
+        if let Some(up_to) = self.drawn.seen.and_then(|seen| self.chat.seen(seen)) {
+            self.client.mark_read(&self.chat.conversation, up_to);
+        }
+        if self.drawn.at_top && self.chat.has_older && !self.chat.loading {
+            self.load(self.chat.first());
+        }
+        Ok(())
+    }
+
+    /// True where the user leaves.
+    async fn key(&mut self, event: &crossterm::event::Event) -> bool {
+        match keys::take(&mut self.chat, event, self.drawn.height) {
+            Wish::Nothing => {}
+            Wish::Quit => return true,
+            Wish::Focus(focused) => self.client.set_active(focused),
+            Wish::Send(text) => {
+                let sending = self.client.send(&self.chat.conversation, Draft::text(text.as_str())).await;
+                self.chat.queued(sending.client_msg_id(), &text, now_ms());
+            }
+        }
+        false
+    }
+
+    fn event(&mut self, event: Event) {
+        let is_ready = matches!(event, Event::Ready(_));
+        let below = self.rows_below(&event);
+        if let Some(sequence) = self.chat.event(event, now_ms()) {
+            self.client.ack(&self.chat.conversation, sequence);
+            if self.chat.offset > 0 {
+                // What is on the screen stays where it is.
+                self.chat.offset += below;
+            }
+        }
+        if is_ready {
+            self.ask_presence();
+            if !self.has_history {
+                self.load(None);
+            }
+        }
+    }
+
+    /// How many rows a new message takes below what is on the screen.
+    fn rows_below(&self, event: &Event) -> usize {
+        match event {
+            Event::Message(message) if self.chat.offset > 0 => {
+                let mut alone = Chat::new(&self.chat.me, &self.chat.conversation);
+                alone.history(std::slice::from_ref(message), false);
+                // Without the day above it.
+                rows::from_the_end(&alone, self.drawn.width, usize::MAX, &self.zone).len().saturating_sub(1)
+            }
+            _ => 0,
+        }
+    }
+
+    fn ask_presence(&self) {
+        let Some(peer) = self.chat.peer().filter(|_| self.chat.is_online()).map(str::to_owned) else { return };
+        let client = self.client.clone();
+        // The answer comes as an event, too.
+        tokio::spawn(async move { client.watch([peer]).await });
+    }
+
+    fn load(&mut self, before: Option<u64>) {
+        let Some(http) = self.http.clone() else { return };
+        self.chat.loading = true;
+        let (loaded, conversation) = (self.loaded.clone(), self.chat.conversation.clone());
+        tokio::spawn(async move {
+            let page = Page { since: None, before: Some(before.unwrap_or(THE_END)), limit: Some(PAGE) };
+            let page = http.messages(&conversation, page).await;
+            // A chat that has ended does not wait for it.
+            let _ = loaded.send(Loaded::History { page, is_first: before.is_none() }).await;
+        });
+    }
+
+    fn arrived(&mut self, arrival: Loaded) {
+        match arrival {
+            Loaded::History { page: Ok(page), is_first } => {
+                self.has_history = true;
+                self.chat.history(&page.messages, page.has_more);
+                if is_first {
+                    self.find_marks(page);
+                }
+            }
+            Loaded::Marks(Ok(statuses)) => {
+                for (sequence, by_user) in statuses {
+                    for (user, status) in by_user {
+                        self.chat.mark_status(&user, sequence, status);
+                    }
+                }
+            }
+            Loaded::History { page: Err(error), .. } => {
+                self.chat.loading = false;
+                // A conversation begins with its first message, and is unknown before.
+                if error.code() == Some(tidings_sdk::protocol::ErrorCode::NotFound) {
+                    self.has_history = true;
+                } else {
+                    self.chat.has_older = false;
+                    self.chat.notice = Some(format!("no history: {}", chain(&error)));
+                }
+            }
+            Loaded::Marks(Err(error)) => self.chat.notice = Some(format!("no receipts: {}", chain(&error))),
+        }
+    }
+
+    fn find_marks(&self, page: MessagePage) {
+        let Some(http) = self.http.clone() else { return };
+        let (loaded, me) = (self.loaded.clone(), self.chat.me.clone());
+        tokio::spawn(async move {
+            let found = marks::find(&http, &me, &page.messages).await;
+            let _ = loaded.send(Loaded::Marks(found)).await;
+        });
+    }
+}
+
+/// Waits for the signals that ask to end.
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}

@@ -1,0 +1,351 @@
+//! What the chat knows. No terminal, no network.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tidings_sdk::{
+    DisconnectReason, Event, SendError,
+    protocol::{MessageEvent, MessageNew, MessageSent, PresenceState, UserPresence, http::ReceiptStatus},
+};
+
+use super::editor::Editor;
+use crate::{names, render};
+
+/// An entry of the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) sender: String,
+    pub(crate) text: String,
+    pub(crate) ts: u64,
+    /// Said about the conversation, not in it.
+    pub(crate) is_notice: bool,
+}
+
+/// A message of this device that the service has not accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub(crate) client_msg_id: String,
+    pub(crate) text: String,
+    pub(crate) ts: u64,
+    pub(crate) failure: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Connection {
+    Connecting,
+    Online,
+    /// Tried again at this time; never, where there is none.
+    Offline {
+        reason: String,
+        retry_at_ms: Option<u64>,
+    },
+}
+
+/// How far an own message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tick {
+    Sent,
+    Delivered,
+    Read,
+}
+
+pub(crate) struct Chat {
+    pub(crate) me: String,
+    pub(crate) conversation: String,
+    pub(crate) entries: BTreeMap<u64, Entry>,
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) connection: Connection,
+    pub(crate) presence: Option<UserPresence>,
+    pub(crate) editor: Editor,
+    pub(crate) notice: Option<String>,
+    /// How many rows below the screen there are.
+    pub(crate) offset: usize,
+    /// Messages that came while the end was out of sight.
+    pub(crate) unseen: usize,
+    /// Whether there may be older entries than those that are here.
+    pub(crate) has_older: bool,
+    pub(crate) loading: bool,
+    /// `deliveredUpTo` and `readUpTo` of the members that were heard of.
+    marks: HashMap<String, (u64, u64)>,
+    read_up_to: u64,
+    pub(crate) focused: bool,
+}
+
+impl Chat {
+    pub(crate) fn new(me: &str, conversation: &str) -> Self {
+        let marks = names::peer(me, conversation).filter(|peer| *peer != me);
+        Self {
+            me: me.to_owned(),
+            conversation: conversation.to_owned(),
+            entries: BTreeMap::new(),
+            pending: Vec::new(),
+            connection: Connection::Connecting,
+            presence: None,
+            editor: Editor::default(),
+            notice: None,
+            offset: 0,
+            unseen: 0,
+            has_older: false,
+            loading: false,
+            marks: marks.into_iter().map(|peer| (peer.to_owned(), (0, 0))).collect(),
+            read_up_to: 0,
+            focused: true,
+        }
+    }
+
+    /// The other side of a 1:1 conversation.
+    pub(crate) fn peer(&self) -> Option<&str> {
+        names::peer(&self.me, &self.conversation)
+    }
+
+    /// Takes in what happened; says so where it is a message to acknowledge.
+    pub(crate) fn event(&mut self, event: Event, now_ms: u64) -> Option<u64> {
+        match event {
+            Event::Message(message) if message.conversation_id == self.conversation => {
+                let sequence = message.sequence;
+                if self.insert(&message) && self.offset > 0 {
+                    self.unseen += 1;
+                }
+                return Some(sequence);
+            }
+            Event::MessageSent(sent) if sent.conversation_id == self.conversation => self.sent(&sent),
+            Event::SendFailed { client_msg_id, error, .. } => self.failed(&client_msg_id, &error),
+            Event::Delivered(receipt) if receipt.conversation_id == self.conversation => {
+                self.mark(&receipt.user_id, receipt.up_to, 0);
+            }
+            Event::Read(receipt) if receipt.conversation_id == self.conversation => {
+                self.mark(&receipt.user_id, receipt.up_to, receipt.up_to);
+            }
+            Event::Presence(users) => {
+                let peer = self.peer().map(str::to_owned);
+                if let Some(found) = users.into_iter().find(|user| Some(&user.user_id) == peer.as_ref()) {
+                    self.presence = Some(found);
+                }
+            }
+            Event::Ready(_) => self.connection = Connection::Online,
+            Event::Connected | Event::Disconnected { reason: DisconnectReason::Renewed, .. } => {
+                self.connection = Connection::Connecting;
+            }
+            Event::Disconnected { reason, retry_in } => {
+                let wait = |delay: std::time::Duration| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                let retry_at_ms = retry_in.map(|delay| now_ms.saturating_add(wait(delay)));
+                self.connection = Connection::Offline { reason: reason.to_string(), retry_at_ms };
+                // Nobody says how they are any more.
+                self.presence = None;
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Adds older entries.
+    pub(crate) fn history(&mut self, messages: &[MessageNew], has_older: bool) {
+        for message in messages {
+            self.insert(message);
+        }
+        self.has_older = has_older;
+        self.loading = false;
+    }
+
+    /// The first sequence that is here.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.entries.first_key_value().map(|(sequence, _)| *sequence)
+    }
+
+    /// A message is on its way out.
+    pub(crate) fn queued(&mut self, client_msg_id: &str, text: &str, now_ms: u64) {
+        self.offset = 0;
+        self.unseen = 0;
+        self.pending.push(Pending {
+            client_msg_id: client_msg_id.to_owned(),
+            text: render::clean(text),
+            ts: now_ms,
+            failure: None,
+        });
+    }
+
+    /// A member is this far; marks only rise.
+    pub(crate) fn mark(&mut self, user: &str, delivered: u64, read: u64) {
+        if user == self.me {
+            return;
+        }
+        let marks = self.marks.entry(user.to_owned()).or_default();
+        *marks = (marks.0.max(delivered), marks.1.max(read));
+    }
+
+    /// As [`Self::mark`], from the state of one message.
+    pub(crate) fn mark_status(&mut self, user: &str, sequence: u64, status: ReceiptStatus) {
+        match status {
+            ReceiptStatus::Sent => self.mark(user, 0, 0),
+            ReceiptStatus::Delivered => self.mark(user, sequence, 0),
+            ReceiptStatus::Read => self.mark(user, sequence, sequence),
+        }
+    }
+
+    /// How far a message has come with all members that were heard of.
+    pub(crate) fn tick(&self, sequence: u64) -> Tick {
+        let lowest = |mark: fn(&(u64, u64)) -> u64| self.marks.values().map(mark).min().unwrap_or(0);
+        if lowest(|marks| marks.1) >= sequence {
+            Tick::Read
+        } else if lowest(|marks| marks.0) >= sequence {
+            Tick::Delivered
+        } else {
+            Tick::Sent
+        }
+    }
+
+    /// The user sees everything up to here. Answers what is to be said to have been read, if
+    /// that is more than before.
+    pub(crate) fn seen(&mut self, up_to: u64) -> Option<u64> {
+        if !self.focused {
+            return None;
+        }
+        let (last, _) = self.entries.range(..=up_to).rev().find(|(_, entry)| entry.sender != self.me)?;
+        let news = (*last > self.read_up_to).then_some(*last);
+        self.read_up_to = self.read_up_to.max(*last);
+        news
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.connection == Connection::Online
+    }
+
+    pub(crate) fn is_peer_online(&self) -> bool {
+        self.presence.as_ref().is_some_and(|presence| presence.state == PresenceState::Online)
+    }
+
+    /// True where it was not here before.
+    fn insert(&mut self, message: &MessageNew) -> bool {
+        if message.sender_user_id != self.me {
+            // Whoever writes is a member, and has read nothing that is known of.
+            self.marks.entry(message.sender_user_id.clone()).or_default();
+        }
+        let entry = Entry {
+            sender: render::clean(&message.sender_user_id),
+            text: render::text(message),
+            ts: message.ts,
+            is_notice: message.event == MessageEvent::Membership,
+        };
+        self.pending
+            .retain(|pending| message.sender_user_id != self.me || pending.client_msg_id != message.client_msg_id);
+        self.entries.insert(message.sequence, entry).is_none()
+    }
+
+    fn sent(&mut self, sent: &MessageSent) {
+        let Some(at) = self.pending.iter().position(|pending| pending.client_msg_id == sent.client_msg_id) else {
+            return;
+        };
+        let pending = self.pending.remove(at);
+        let entry = Entry { sender: self.me.clone(), text: pending.text, ts: sent.ts, is_notice: false };
+        self.entries.insert(sent.sequence, entry);
+    }
+
+    fn failed(&mut self, client_msg_id: &str, error: &SendError) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.client_msg_id == client_msg_id) {
+            pending.failure = Some(render::clean(&error.to_string()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tidings_sdk::protocol::Receipt;
+
+    use super::*;
+    use crate::render::tests::message;
+
+    fn chat() -> Chat {
+        Chat::new("alice", "u:alice|u:bob")
+    }
+
+    fn receipt(up_to: u64) -> Receipt {
+        let conversation_id = "u:alice|u:bob".into();
+        Receipt { conversation_id, user_id: "bob".into(), up_to, message_id: "m".into(), ts: 1 }
+    }
+
+    fn sent(id: &str, sequence: u64) -> Event {
+        Event::MessageSent(MessageSent {
+            conversation_id: "u:alice|u:bob".into(),
+            client_msg_id: id.into(),
+            message_id: format!("m{sequence}"),
+            sequence,
+            ts: 5,
+            duplicate: false,
+        })
+    }
+
+    #[test]
+    fn a_message_goes_from_queued_to_read() {
+        let mut chat = chat();
+        chat.queued("c1", "hello", 1);
+        assert_eq!(chat.pending.len(), 1);
+        assert_eq!(chat.event(sent("c1", 1), 2), None);
+        assert!(chat.pending.is_empty());
+        assert_eq!((chat.entries[&1].text.as_str(), chat.tick(1)), ("hello", Tick::Sent));
+        chat.event(Event::Delivered(receipt(1)), 3);
+        assert_eq!(chat.tick(1), Tick::Delivered);
+        chat.event(Event::Read(receipt(1)), 4);
+        assert_eq!((chat.tick(1), chat.tick(2)), (Tick::Read, Tick::Sent));
+    }
+
+    #[test]
+    fn a_group_is_as_far_as_its_slowest_known_member() {
+        let mut chat = Chat::new("alice", "g:team");
+        assert_eq!(chat.tick(1), Tick::Sent, "nobody is known yet");
+        chat.mark("bob", 5, 5);
+        chat.mark("alice", 9, 9);
+        assert_eq!(chat.tick(5), Tick::Read);
+        chat.mark("carol", 5, 0);
+        assert_eq!(chat.tick(5), Tick::Delivered);
+    }
+
+    #[test]
+    fn messages_are_kept_once_and_acknowledged() {
+        let mut chat = chat();
+        let other = message(9, &json!({"conversationId": "g:other"}));
+        assert_eq!(chat.event(Event::Message(Box::new(other)), 1), None);
+        assert_eq!(chat.event(Event::Message(Box::new(message(2, &json!({})))), 1), Some(2));
+        chat.history(&[message(1, &json!({})), message(2, &json!({}))], true);
+        assert_eq!((chat.entries.len(), chat.first(), chat.has_older), (2, Some(1), true));
+    }
+
+    #[test]
+    fn a_queued_message_that_comes_back_is_not_shown_twice() {
+        let mut chat = chat();
+        chat.queued("c7", "hello", 1);
+        let own = message(7, &json!({"senderUserId": "alice", "clientMsgId": "c7"}));
+        chat.event(Event::Message(Box::new(own)), 2);
+        assert!(chat.pending.is_empty());
+        assert_eq!(chat.entries.len(), 1);
+    }
+
+    #[test]
+    fn reading_is_told_once_and_only_with_the_eyes_on_it() {
+        let mut chat = chat();
+        chat.history(&[message(1, &json!({})), message(2, &json!({"senderUserId": "alice"}))], false);
+        chat.focused = false;
+        assert_eq!(chat.seen(2), None);
+        chat.focused = true;
+        assert_eq!(chat.seen(2), Some(1), "the last of another");
+        assert_eq!(chat.seen(2), None);
+    }
+
+    #[test]
+    fn a_failure_is_kept_with_its_message() {
+        let mut chat = chat();
+        chat.queued("c1", "hello", 1);
+        let error = SendError::QueueFull;
+        chat.event(Event::SendFailed { conversation_id: "u:alice|u:bob".into(), client_msg_id: "c1".into(), error }, 2);
+        assert_eq!(chat.pending[0].failure.as_deref(), Some("the send queue is full"));
+    }
+
+    #[test]
+    fn a_loss_is_shown_with_the_time_of_the_next_try() {
+        let mut chat = chat();
+        chat.presence = Some(UserPresence { user_id: "bob".into(), state: PresenceState::Online, last_seen: None });
+        let reason = DisconnectReason::TimedOut;
+        chat.event(Event::Disconnected { reason, retry_in: Some(std::time::Duration::from_secs(3)) }, 1_000);
+        let expected = Connection::Offline { reason: "no answer".into(), retry_at_ms: Some(4_000) };
+        assert_eq!((&chat.connection, chat.is_peer_online()), (&expected, false));
+    }
+}

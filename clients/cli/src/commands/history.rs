@@ -1,0 +1,58 @@
+//! `tidings history`: the last messages of a conversation.
+
+use tidings_sdk::{Http, Page, protocol::MessageNew};
+
+use crate::{clock::Zone, failure::Result, names, output, render, service::ServiceArgs};
+
+/// The most that the service gives at once.
+const PAGE_MAX: u32 = 100;
+/// Later than any message: the last ones. It is the largest number that every JSON reader keeps.
+pub(crate) const THE_END: u64 = (1 << 53) - 1;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A user, or a conversation id.
+    of: String,
+    /// So many messages.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: u32,
+    /// Only those before this number.
+    #[arg(long, value_name = "NUMBER", default_value_t = THE_END, hide_default_value = true)]
+    before: u64,
+    /// Print each message as one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
+    let service = service.find()?;
+    let conversation = names::conversation(&service.user, &args.of)?;
+    let http = service.http("history").await?;
+    let zone = Zone::local();
+    for message in last(&http, &conversation, args.before, args.limit).await? {
+        if args.json {
+            output::json(&message)?;
+        } else {
+            output::line(&render::line(&message, &service.user, &zone, false))?;
+        }
+    }
+    Ok(())
+}
+
+/// The last messages before a sequence, in order.
+async fn last(http: &Http, conversation: &str, before: u64, limit: u32) -> Result<Vec<MessageNew>> {
+    let mut pages = Vec::new();
+    let (mut before, mut left) = (before, limit);
+    while left > 0 {
+        let page = Page { since: None, before: Some(before), limit: Some(left.min(PAGE_MAX)) };
+        let page = http.messages(conversation, page).await?;
+        let Some(first) = page.messages.first() else { break };
+        before = first.sequence;
+        left = left.saturating_sub(u32::try_from(page.messages.len()).unwrap_or(u32::MAX));
+        pages.push(page.messages);
+        if !page.has_more {
+            break;
+        }
+    }
+    Ok(pages.into_iter().rev().flatten().collect())
+}

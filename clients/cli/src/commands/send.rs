@@ -1,0 +1,126 @@
+//! `tidings send`: one message, by HTTP.
+//!
+//! A socket would have to take over what the user missed, and acknowledge none of it.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::Serialize;
+use tidings_sdk::{
+    Draft, Http,
+    protocol::{MessageSent, http::ReceiptStatus},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    failure::{Failure, Result},
+    names, output,
+    service::ServiceArgs,
+};
+
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A user, or a conversation id.
+    to: String,
+    /// The text; several words are joined.
+    #[arg(required = true)]
+    text: Vec<String>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Wait until all members have got this far.
+    #[arg(long, value_enum)]
+    wait: Option<Wait>,
+    /// How long to wait, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    timeout: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Wait {
+    Delivered,
+    Read,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    #[serde(flatten)]
+    sent: &'a MessageSent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<ReceiptStatus>,
+}
+
+pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
+    let service = service.find()?;
+    let conversation = names::conversation(&service.user, &args.to)?;
+    let http = service.http("send").await?;
+    let sent = http.send(&conversation, Draft::text(args.text.join(" ")), 0).await?;
+    let status = match args.wait {
+        Some(wait) => Some(wait_for(&http, &sent, wait, Duration::from_secs(args.timeout)).await?),
+        None => None,
+    };
+    if args.json {
+        return output::json(&Report { sent: &sent, status });
+    }
+    let mark = match status {
+        None | Some(ReceiptStatus::Sent) => "sent",
+        Some(ReceiptStatus::Delivered) => "delivered",
+        Some(ReceiptStatus::Read) => "read",
+    };
+    output::line(&format!("{mark}: number {} of {conversation}", sent.sequence))
+}
+
+async fn wait_for(http: &Http, sent: &MessageSent, wait: Wait, timeout: Duration) -> Result<ReceiptStatus> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let receipts = http.receipts(&sent.conversation_id, &sent.message_id).await?;
+        let lowest = lowest(receipts.status_by_user.values().copied());
+        if rank(lowest) >= rank(wait.into()) {
+            return Ok(lowest);
+        }
+        if Instant::now() + LOOK_EVERY > deadline {
+            let message = format!("not {wait:?} within {} s: number {}", timeout.as_secs(), sent.sequence);
+            return Err(Failure::new(message.to_lowercase()).with_help("it was sent, and will arrive"));
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+impl From<Wait> for ReceiptStatus {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::Delivered => Self::Delivered,
+            Wait::Read => Self::Read,
+        }
+    }
+}
+
+/// How far the slowest member is. A conversation without other members is read by all of them.
+fn lowest(statuses: impl Iterator<Item = ReceiptStatus>) -> ReceiptStatus {
+    statuses.min_by_key(|status| rank(*status)).unwrap_or(ReceiptStatus::Read)
+}
+
+fn rank(status: ReceiptStatus) -> u8 {
+    match status {
+        ReceiptStatus::Sent => 0,
+        ReceiptStatus::Delivered => 1,
+        ReceiptStatus::Read => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ReceiptStatus::{Delivered, Read, Sent};
+
+    use super::*;
+
+    #[test]
+    fn the_slowest_member_counts() {
+        assert_eq!(lowest([Read, Delivered, Read].into_iter()), Delivered);
+        assert_eq!(lowest([Sent, Read].into_iter()), Sent);
+        assert_eq!(lowest(std::iter::empty()), Read);
+    }
+}
