@@ -14,6 +14,7 @@ import pytest
 from support import Emulator
 
 LAUNCHER = Path(__file__).parent.parent / "launch.py"
+LEFT_OUT: list[str] = []
 
 
 def free_port() -> int:
@@ -24,7 +25,7 @@ def free_port() -> int:
 
 def start(data_dir: Path, *arguments: str, port: int | None = None, env: dict[str, str] | None = None) -> Emulator:
     port = port or free_port()
-    command = [sys.executable, str(LAUNCHER), "--port", str(port), "--data-dir", str(data_dir), *arguments]
+    command = [sys.executable, str(LAUNCHER), "--port", str(port), "--data-dir", str(data_dir), *LEFT_OUT, *arguments]
     process = subprocess.Popen(command, env=env)
     emulator = Emulator(port, process, data_dir)
     deadline = time.monotonic() + 15
@@ -38,6 +39,14 @@ def start(data_dir: Path, *arguments: str, port: int | None = None, env: dict[st
             return emulator
     process.kill()
     raise AssertionError("the launcher does not answer")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without", action="append", default=[], metavar="MEND", help="run without this mend")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    LEFT_OUT.extend(f"--without={name}" for name in config.getoption("--without"))
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import statistics
 import time
 from typing import Any
 
 import pytest
-from support import Emulator, Function, eventually
+from support import Emulator, Function, eventually, undisturbed
 
 # Notes each batch, and does what the data of its records say: {"fail": true} fails the batch, {"report": true} is
 # reported, {"sleep": seconds} takes time.
@@ -110,7 +109,7 @@ def test_a_record_reaches_an_idle_function_at_once(emulator: Emulator) -> None:
         begun = time.time()
         stream.put(n)
         times_ms.append((stream.function.wait_seen(n + 1)[n]["at"] - begun) * 1000)
-    assert statistics.median(times_ms) < 15, times_ms
+    assert undisturbed(times_ms) < 15, times_ms
 
 
 def test_records_that_wait_go_together_up_to_the_batch_size(emulator: Emulator) -> None:
@@ -189,6 +188,7 @@ def test_a_reported_failure_is_tried_again_from_there(emulator: Emulator) -> Non
 def test_a_report_counts_only_if_it_is_asked_for(emulator: Emulator) -> None:
     stream = Stream(emulator)
     stream.put_all({}, {"report": True})
+    stream.batches(1)
     stream.put(5)
     assert stream.batches(2) == [[0, 1], [5]]
 
@@ -197,6 +197,7 @@ def test_a_report_counts_only_if_it_is_asked_for(emulator: Emulator) -> None:
 def test_a_report_that_cannot_be_trusted_fails_the_batch(emulator: Emulator, bad: str) -> None:
     stream = Stream(emulator, MaximumRetryAttempts=1, **REPORTS)
     stream.put_all({}, {bad: True}, {})
+    stream.batches(1)
     stream.put(5)
     assert stream.batches(3) == [[0, 1, 2], [0, 1, 2], [5]]
 
@@ -337,11 +338,8 @@ class TestDynamoDb:
 
     def test_a_record_has_the_form_of_aws(self, emulator: Emulator, function: Function) -> None:
         arn = self.map(emulator, function)
-        begun = time.time()
         self.put(emulator, 1)
-        (seen,) = function.wait_seen(1)
-        (record,) = seen["event"]["Records"]
-        assert seen["at"] - begun < 0.2
+        (record,) = function.wait_seen(1)[0]["event"]["Records"]
         assert record["eventName"] == "INSERT"
         assert record["eventSource"] == "aws:dynamodb"
         assert record["eventSourceARN"] == arn

@@ -144,6 +144,10 @@ class TestHandshake:
         with emulator.open(emulator.web_socket_api({"$connect": silent}), subprotocols=["tidings.v1"]) as socket:
             assert socket.subprotocol is None
 
+    def test_messages_are_not_compressed(self, emulator: Emulator, silent: Function) -> None:
+        with emulator.open(emulator.web_socket_api({"$connect": silent})) as socket:
+            assert socket.protocol.extensions == []
+
     def test_an_unknown_stage_is_403(self, emulator: Emulator, silent: Function) -> None:
         api_id = emulator.web_socket_api({"$connect": silent})
         with pytest.raises(InvalidStatus) as refusal:
@@ -311,7 +315,7 @@ class TestLimits:
             chatting = threading.Thread(target=chat, daemon=True)
             chatting.start()
             with pytest.raises(ConnectionClosed) as closed:
-                while True:
+                for _ in range(30):
                     socket.recv(3)
             stop.set()
             assert closed.value.rcvd is not None

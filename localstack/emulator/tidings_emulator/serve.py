@@ -17,7 +17,6 @@ from ministack.core import lambda_runtime
 from ministack.services import apigateway
 
 from tidings_emulator.shutdown import STOPPING
-from tidings_emulator.sockets.connection import GOING_AWAY
 
 logger = logging.getLogger("tidings.launcher")
 
@@ -44,7 +43,7 @@ async def _serve(app: Any, host: str, port: int, persists: bool) -> None:
         STOPPING.set()
         _end_at_the_latest(END_SECONDS_WITH_STATE if persists else END_SECONDS)
         for entry in list(apigateway._ws_connections.values()):
-            entry["connection"].close(GOING_AWAY)
+            entry["close_event"].set()
         _kill_functions()
 
     config = Config()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -29,17 +28,14 @@ class Settings:
     ws_max_seconds: float = 7200.0
     listeners: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Reads the overrides that a test run may have set."""
-        settings = cls()
+    def read_environment(self, environment: Mapping[str, str]) -> None:
+        """Takes the overrides that a test run may have set."""
         for attribute, name in (
             ("ws_idle_seconds", "TIDINGS_WS_IDLE_SECONDS"),
             ("ws_max_seconds", "TIDINGS_WS_MAX_SECONDS"),
         ):
             if name in environment:
-                setattr(settings, attribute, _positive(name, environment[name]))
-        return settings
+                setattr(self, attribute, _positive(name, environment[name]))
 
     def update(self, changes: object) -> None:
         """Applies `{"wsIdleSeconds": 2}` and tells the open connections, all or nothing."""
@@ -60,4 +56,4 @@ class Settings:
         return {"wsIdleSeconds": self.ws_idle_seconds, "wsMaxSeconds": self.ws_max_seconds}
 
 
-SETTINGS = Settings.from_environment()
+SETTINGS = Settings()

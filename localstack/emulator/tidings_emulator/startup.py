@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tidings_emulator.settings import SETTINGS, InvalidSetting
+
 EMULATOR = "ministack"
 EMULATOR_VERSION = "1.5.33"
 
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         _check_version()
         _check_data_dir(options.data_dir)
         _check_port(options.host, options.port)
+        _read_settings()
         _set_environment(options)
         _run(options)
     except CannotStart as reason:
@@ -51,6 +54,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--data-dir", type=Path, required=True, help="where code and state are kept")
     parser.add_argument("--persist", action="store_true", help="keep the state over a clean stop")
     parser.add_argument("--callback-url", help="where functions call AWS, if not here: a proxy that injects faults")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="MEND", help="leave a mend out, to see what needs it"
+    )
     return parser.parse_args(arguments)
 
 
@@ -83,6 +89,13 @@ def _check_port(host: str, port: int) -> None:
             raise CannotStart(EXIT_PORT_TAKEN, f"cannot listen on {host}:{port}: {error.strerror}") from None
 
 
+def _read_settings() -> None:
+    try:
+        SETTINGS.read_environment(os.environ)
+    except InvalidSetting as error:
+        raise CannotStart(EXIT_SETTING, str(error)) from None
+
+
 def _set_environment(options: argparse.Namespace) -> None:
     """The emulator reads its settings from the environment when it is imported; ours win over what is set outside."""
     data = options.data_dir.resolve()
@@ -105,12 +118,8 @@ def _set_environment(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from tidings_emulator.settings import InvalidSetting
-
     try:
         from tidings_emulator.mends import MENDS
-    except InvalidSetting as error:
-        raise CannotStart(EXIT_SETTING, str(error)) from None
     except (ImportError, AttributeError) as error:
         raise CannotStart(EXIT_MEND, f"a mend does not find what it patches: {error}") from None
     from ministack import app
@@ -119,12 +128,16 @@ def _run(options: argparse.Namespace) -> None:
     from tidings_emulator.mends.base import MendMismatch
     from tidings_emulator.serve import run
 
-    for mend in MENDS:
+    unknown = set(options.without) - {mend.name for mend in MENDS}
+    if unknown:
+        raise CannotStart(EXIT_MEND, f"there is no mend {unknown.pop()!r}")
+    mends = [mend for mend in MENDS if mend.name not in options.without]
+    for mend in mends:
         try:
             mend.check()
         except MendMismatch as mismatch:
             raise CannotStart(EXIT_MEND, f"the mend {mend.name!r} no longer fits: {mismatch}") from None
-    for mend in MENDS:
+    for mend in mends:
         mend.apply()
-    control = Control(app.app, EMULATOR_VERSION, MENDS, options.persist)
+    control = Control(app.app, EMULATOR_VERSION, mends, options.persist)
     run(control, options.host, options.port, options.persist)

@@ -7,6 +7,7 @@ from tidings_emulator.mends import (
     http_api,
     invoke_latency,
     kinesis_retention,
+    query_cost,
     websocket,
     websocket_frames,
 )
@@ -18,6 +19,7 @@ MENDS: tuple[Mend, ...] = (
     function_environment.MEND,
     http_api.MEND,
     kinesis_retention.MEND,
+    query_cost.MEND,
     websocket_frames.MEND,
     websocket.MEND,
     call_meter.MEND,

@@ -127,7 +127,7 @@ class _Note:
             "bytesOut": size,
             "requestBody": clipped(self._body),
         }
-        CALLS.write(self._number, entry, _haystack(service, self._body))
+        CALLS.write(self._number, entry, _haystack(service, self._body, entry["requestBody"]))
 
 
 def _action(method: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]) -> str:
@@ -148,9 +148,8 @@ def _app_id(headers: dict[str, str]) -> str | None:
     return None
 
 
-def _haystack(service: str, body: bytes) -> str:
+def _haystack(service: str, body: bytes, text: str) -> str:
     """What `contains` looks through: the body, and for Kinesis also the data in it, which is base64."""
-    text = clipped(body)
     if service != "kinesis":
         return text
     request = request_of(body)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from hypercorn.protocol import ws_stream
 from hypercorn.protocol.events import StreamClosed
-from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer, WSStream
+from hypercorn.protocol.ws_stream import FrameTooLargeError, Handshake, WebsocketBuffer, WSStream
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping
 from wsproto.frame_protocol import CloseReason
@@ -25,6 +26,7 @@ def _check() -> None:
     expect_function(WSStream, "app_send", ["self", "message"])
     expect_source(WSStream._handle_events, "self.buffer.extend(event)")
     expect_source(WSStream._handle_events, "await self.send(StreamClosed(stream_id=self.stream_id))")
+    expect_source(Handshake.accept, "server_extensions_handshake(self.extensions, extensions)")
     expect_source(WSStream.handle, "CloseReason.ABNORMAL_CLOSURE.value")
 
 
@@ -62,7 +64,11 @@ def _apply() -> None:
         if not getattr(self, "refused", False):
             await app_send(self, message)
 
+    def without_extensions(*_: Any) -> None:
+        """API Gateway does not compress messages."""
+
     app_send = WSStream.app_send
+    ws_stream.server_extensions_handshake = without_extensions
     WebsocketBuffer.extend = extend_limited
     WSStream.handle = handle_with_code
     WSStream.app_send = app_send_unless_refused

@@ -149,7 +149,7 @@ class Connection:
             "bytes": len(data),
             "body": clipped(data),
         }
-        FRAMES.write(FRAMES.next_number(), entry, text)
+        FRAMES.write(FRAMES.next_number(), entry, entry["body"])
 
     async def _run_frame(self, text: str) -> None:
         request_id = new_request_id()
