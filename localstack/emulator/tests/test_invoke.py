@@ -37,6 +37,19 @@ def test_log_lines_belong_to_the_invocation_that_wrote_them(emulator: Emulator) 
     assert found == {f"line {n}" for n in range(5)}
 
 
+def test_the_logs_of_the_last_thousand_invocations_are_kept(emulator: Emulator) -> None:
+    function = emulator.function("def handle(event):\n    print('n', event['n'], flush=True)\n    return 1")
+    for n in range(1020):
+        emulator.invoke(function, {"n": n})
+    logs = emulator.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=f"/aws/lambda/{function.name}", filterPattern="n"
+    )
+    lines = [event["message"] for page in pages for event in page["events"] if event["message"].startswith("n ")]
+    assert len(lines) == 1000
+    assert {"n 19", "n 20", "n 1019"} & set(lines) == {"n 20", "n 1019"}
+
+
 def test_a_slow_invocation_does_not_hold_up_others_of_the_function(emulator: Emulator) -> None:
     function = emulator.function(
         """

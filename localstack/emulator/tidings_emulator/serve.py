@@ -41,6 +41,9 @@ async def _serve(app: Any, host: str, port: int, persists: bool) -> None:
     async def until_stopped() -> None:
         await stop.wait()
         STOPPING.set()
+        # What is cut off now says so in many voices, and nobody needs to hear it.
+        for name in ("lambda", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         _end_at_the_latest(END_SECONDS_WITH_STATE if persists else END_SECONDS)
         for entry in list(apigateway._ws_connections.values()):
             entry["close_event"].set()
