@@ -428,6 +428,7 @@ fn reason_of(error: &WsError) -> DisconnectReason {
             DisconnectReason::Closed { code: None, reason: String::new() }
         }
         WsError::Io(io) if io.kind() == std::io::ErrorKind::TimedOut => DisconnectReason::TimedOut,
+        WsError::Io(io) => DisconnectReason::Lost(io.to_string()),
         other => DisconnectReason::Lost(crate::http::chain(other)),
     }
 }

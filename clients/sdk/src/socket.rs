@@ -80,6 +80,8 @@ impl From<WsError> for DialError {
     fn from(error: WsError) -> Self {
         match error {
             WsError::Http(answer) => Self::of_status(answer.status()),
+            // "IO error" says nothing to a user.
+            WsError::Io(error) => Self::Network(error.to_string()),
             other => Self::Network(chain(&other)),
         }
     }

@@ -35,7 +35,7 @@ const PRESENCE_EVERY_TICKS: u32 = 60;
 
 /// What was asked for in the background.
 enum Loaded {
-    History { page: std::result::Result<MessagePage, HttpError>, is_first: bool },
+    History(std::result::Result<MessagePage, HttpError>),
     Marks(std::result::Result<Statuses, HttpError>),
 }
 
@@ -179,16 +179,16 @@ impl App {
             let page = Page { since: None, before: Some(before.unwrap_or(THE_END)), limit: Some(PAGE) };
             let page = http.messages(&conversation, page).await;
             // A chat that has ended does not wait for it.
-            let _ = loaded.send(Loaded::History { page, is_first: before.is_none() }).await;
+            let _ = loaded.send(Loaded::History(page)).await;
         });
     }
 
     fn arrived(&mut self, arrival: Loaded) {
         match arrival {
-            Loaded::History { page: Ok(page), is_first } => {
+            Loaded::History(Ok(page)) => {
                 self.has_history = true;
                 self.chat.history(&page.messages, page.has_more);
-                if is_first {
+                if self.chat.last_own_unread(&page.messages) {
                     self.find_marks(page);
                 }
             }
@@ -199,7 +199,7 @@ impl App {
                     }
                 }
             }
-            Loaded::History { page: Err(error), .. } => {
+            Loaded::History(Err(error)) => {
                 self.chat.loading = false;
                 // A conversation begins with its first message, and is unknown before.
                 if error.code() == Some(tidings_sdk::protocol::ErrorCode::NotFound) {

@@ -193,6 +193,12 @@ impl Chat {
         }
     }
 
+    /// Whether the last own message among these is not known to be read.
+    pub(crate) fn last_own_unread(&self, messages: &[MessageNew]) -> bool {
+        let own = messages.iter().rev().find(|message| message.sender_user_id == self.me);
+        own.is_some_and(|message| self.tick(message.sequence) != Tick::Read)
+    }
+
     /// The user sees everything up to here. Answers what is to be said to have been read, if
     /// that is more than before.
     pub(crate) fn seen(&mut self, up_to: u64) -> Option<u64> {
@@ -328,6 +334,17 @@ mod tests {
         chat.focused = true;
         assert_eq!(chat.seen(2), Some(1), "the last of another");
         assert_eq!(chat.seen(2), None);
+    }
+
+    #[test]
+    fn the_marks_of_others_are_asked_for_where_they_are_unknown() {
+        let mut chat = chat();
+        let own = |sequence| message(sequence, &json!({"senderUserId": "alice"}));
+        assert!(!chat.last_own_unread(&[message(1, &json!({}))]));
+        assert!(chat.last_own_unread(&[own(1), message(2, &json!({}))]));
+        chat.mark_status("bob", 1, ReceiptStatus::Read);
+        assert!(!chat.last_own_unread(&[own(1)]));
+        assert!(chat.last_own_unread(&[own(1), own(3)]));
     }
 
     #[test]

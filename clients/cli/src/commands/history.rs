@@ -6,8 +6,8 @@ use crate::{clock::Zone, failure::Result, names, output, render, service::Servic
 
 /// The most that the service gives at once.
 const PAGE_MAX: u32 = 100;
-/// Later than any message: the last ones. It is the largest number that every JSON reader keeps.
-pub(crate) const THE_END: u64 = (1 << 53) - 1;
+/// After any message, so that the last ones come: the largest sequence that the service takes.
+pub(crate) const THE_END: u64 = (1 << 40) - 1;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

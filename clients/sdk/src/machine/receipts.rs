@@ -36,7 +36,7 @@ pub(crate) struct Mark {
 struct Marks {
     /// Everything up to here is held.
     held: u64,
-    /// The last held message of another.
+    /// The last held message of another, or that the application itself acknowledges.
     foreign: u64,
     /// Held messages of others that were not said to be read.
     unread: BTreeSet<u64>,
@@ -117,6 +117,7 @@ impl Receipts {
     pub(crate) fn ack(&mut self, conversation: &str, up_to: u64, now: Moment) {
         let marks = self.marks.entry(conversation.to_owned()).or_default();
         marks.ack_wanted = marks.ack_wanted.max(up_to);
+        marks.foreign = marks.foreign.max(up_to);
         marks.plan(self.delay, now);
         self.note(conversation);
     }

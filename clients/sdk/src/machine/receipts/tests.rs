@@ -141,6 +141,9 @@ fn by_hand_only_what_is_named() {
     assert_eq!(receipts.wake(), None);
     receipts.ack(CONVERSATION, 4, ms(0));
     assert_eq!(receipts.take(ms(300)), [ack(4)]);
+    receipts.received(CONVERSATION, 6, None, ms(300));
+    receipts.ack(CONVERSATION, 6, ms(300));
+    assert_eq!(receipts.take(ms(600)), [ack(6)], "own messages too, if the application says so");
 }
 
 #[test]
