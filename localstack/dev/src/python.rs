@@ -11,7 +11,7 @@ use crate::process;
 use crate::progress::Step;
 
 /// What the emulator asks for.
-const PYTHON_MIN: (u32, u32) = (3, 10);
+const PYTHON_MIN: (u32, u32) = (3, 11);
 const CANDIDATES: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
 /// For `--release`: the build that also goes to AWS.
 const TOOLS: &str = "cargo-lambda==1.9.2\nziglang==0.17.0\n";
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn the_first_good_python_is_taken() {
         let found = choose(&[
-            ("python3", Some("3 9 True".to_owned())),
+            ("python3", Some("3 10 True".to_owned())),
             ("python3.12", Some("3 12 False".to_owned())),
             ("python3.11", Some("3 11 True".to_owned())),
         ]);
