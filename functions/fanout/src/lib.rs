@@ -1,6 +1,7 @@
 //! The durable lane: consumes the stream of events.
 
 use serde_json::Value;
+use tidings_bus::FailureQueue;
 use tidings_domain::{
     fanout::{FanoutPorts, fan_out},
     ports::BoxFuture,
@@ -18,6 +19,7 @@ pub struct Fanout {
     conversations: DynamoConversations,
     sessions: DynamoSessions,
     gateway: ApiGateway,
+    failures: FailureQueue,
     push_members_max: usize,
 }
 
@@ -28,6 +30,7 @@ impl Fanout {
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
             gateway: adapters.gateway(),
+            failures: adapters.failures("fanout")?,
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
     }
@@ -36,15 +39,15 @@ impl Fanout {
 impl Function for Fanout {
     fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
         Box::pin(async move {
-            let (records, answer) = kinesis_records(event)?;
+            let batch = kinesis_records(event)?;
             let ports = FanoutPorts {
                 conversations: &self.conversations,
                 sessions: &self.sessions,
                 gateway: &self.gateway,
                 clock: &SystemClock,
             };
-            let failures = fan_out(ports, self.push_members_max, records).await;
-            Ok(answer.into_value(&failures))
+            let failures = fan_out(ports, self.push_members_max, batch.items).await;
+            Ok(batch.answer.finish(&self.failures, &failures).await)
         })
     }
 }

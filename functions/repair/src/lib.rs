@@ -1,7 +1,7 @@
 //! The repair lane: consumes the log table's stream, some seconds behind.
 
 use serde_json::Value;
-use tidings_bus::KinesisBus;
+use tidings_bus::{FailureQueue, KinesisBus};
 use tidings_domain::{
     ports::BoxFuture,
     repair::{RepairPorts, repair},
@@ -18,6 +18,7 @@ pub struct Repair {
     conversations: DynamoConversations,
     sessions: DynamoSessions,
     bus: KinesisBus,
+    failures: FailureQueue,
     push_members_max: usize,
 }
 
@@ -28,6 +29,7 @@ impl Repair {
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
+            failures: adapters.failures("repair")?,
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
     }
@@ -36,15 +38,15 @@ impl Repair {
 impl Function for Repair {
     fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
         Box::pin(async move {
-            let (entries, answer) = log_entries(event)?;
+            let batch = log_entries(event)?;
             let ports = RepairPorts {
                 conversations: &self.conversations,
                 sessions: &self.sessions,
                 bus: &self.bus,
                 clock: &SystemClock,
             };
-            let failures = repair(ports, self.push_members_max, entries).await;
-            Ok(answer.into_value(&failures))
+            let failures = repair(ports, self.push_members_max, batch.items).await;
+            Ok(batch.answer.finish(&self.failures, &failures).await)
         })
     }
 }

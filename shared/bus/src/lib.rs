@@ -1,4 +1,6 @@
-//! The Kinesis adapter: one record per event, keyed by its conversation.
+//! Streams and queues. Kinesis takes one record per event, keyed by its conversation.
+
+mod failures;
 
 use aws_sdk_kinesis::{Client, primitives::Blob};
 use tidings_domain::{
@@ -6,6 +8,8 @@ use tidings_domain::{
     stream::StreamRecord,
 };
 use tidings_record::to_stream;
+
+pub use crate::failures::{FailureQueue, Poison};
 
 /// The stream of events.
 #[derive(Clone, Debug)]

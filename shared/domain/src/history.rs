@@ -66,7 +66,6 @@ pub async fn page(
     let visible_from = visible_from(ports.conversations, user, conversation).await?;
     let limit = limit.clamp(1, PULL_LIMIT_MAX);
     let hidden = visible_from.previous();
-    let now = ports.clock.now();
     // One more than asked for tells whether there is more.
     let page = match span {
         Span::After(since) => {
@@ -89,6 +88,8 @@ pub async fn page(
             Page { entries, next, has_more }
         }
     };
+    // After the read: what expires meanwhile has expired for the reader.
+    let now = ports.clock.now();
     Ok(Page { entries: page.entries.into_iter().map(|e| e.as_read_at(now)).collect(), ..page })
 }
 

@@ -224,7 +224,7 @@ pub fn parse_body<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        let field = if path == "." { missing_field(&inner) } else { Some(path) };
+        let field = if matches!(path.as_str(), "." | "?") { missing_field(&inner) } else { Some(path) };
         let what = without_position(&inner);
         let message = match &field {
             Some(field) => format!("{field}: {what}"),

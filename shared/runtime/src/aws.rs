@@ -12,7 +12,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use tidings_auth::{IssuerUrl, KeySets, TokenVerifier};
-use tidings_bus::KinesisBus;
+use tidings_bus::{FailureQueue, KinesisBus};
 use tidings_gateway::ApiGateway;
 use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoSessions, DynamoTickets};
 
@@ -90,6 +90,12 @@ impl Adapters {
     /// The stream.
     pub fn bus(&self) -> Result<KinesisBus, ConfigError> {
         Ok(KinesisBus::new(aws_sdk_kinesis::Client::new(&self.sdk), config::text("EVENTS_STREAM")?))
+    }
+
+    /// The queue of what this consumer cannot do.
+    pub fn failures(&self, consumer: &str) -> Result<FailureQueue, ConfigError> {
+        let client = aws_sdk_sqs::Client::new(&self.sdk);
+        Ok(FailureQueue::new(client, config::text("FAILURES_QUEUE_URL")?, consumer))
     }
 
     /// The sockets.

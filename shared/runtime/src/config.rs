@@ -17,7 +17,7 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 16] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "SESSIONS_TABLE",
@@ -33,6 +33,7 @@ pub const VARIABLES: [&str; 15] = [
     "HEARTBEAT_SECONDS",
     "SESSION_TTL_SECONDS",
     "SEND_WINDOW",
+    "FAILURES_QUEUE_URL",
 ];
 
 /// A text.

@@ -16,7 +16,7 @@ mod http;
 mod websocket;
 
 pub use aws::Adapters;
-pub use batch::{BatchAnswer, kinesis_records, log_entries};
+pub use batch::{Batch, BatchAnswer, kinesis_records, log_entries};
 pub use clock::SystemClock;
 pub use failure::Failure;
 pub use function::{Function, FunctionError, run};

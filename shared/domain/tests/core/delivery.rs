@@ -1,0 +1,199 @@
+//! The three lanes together, under faults: what is in the log reaches every live device, and
+//! watermarks only rise.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use tidings_domain::{
+    conversation::Watermark,
+    fanout::fan_out,
+    ids::{Sender, Sequence},
+    notice::Notice,
+    receipts::{MarkAt, Status, raise, status},
+    repair::repair,
+    send::send,
+    stream::StreamRecord,
+};
+use tidings_memory::{Faults, World};
+
+use crate::support::*;
+
+/// Sequences of entries that a device was posted.
+fn heard_by(world: &World, device: &Sender) -> BTreeSet<u64> {
+    let heard = world.posted().into_iter().filter(|p| p.to == *device);
+    heard
+        .filter_map(|p| match p.notice {
+            Notice::Entry(entry) => Some(entry.sequence.0),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Runs the durable lane until the stream is empty, as Lambda does: failed records come again.
+async fn drain_stream(world: &World) {
+    let mut records = world.take_published();
+    for _ in 0..100 {
+        let failed = fan_out(fanout_ports(world), 256, records.clone()).await;
+        records.retain(|r| failed.contains_key(r.conversation()));
+        records.extend(world.take_published());
+        if records.is_empty() {
+            return;
+        }
+    }
+    panic!("the stream never drained");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Promise 1 and bounded staleness: whichever calls fail while messages are sent, once the
+    /// faults end and the repair lane has run, every device that is there has heard everything.
+    #[test]
+    fn every_live_device_hears_everything(seed: u64, refused in 0.0..0.3, answer_lost in 0.0..0.3) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let world = World::new(seed);
+            let conversation = alice_and_bob();
+            let devices = [device("alice", "phone"), device("alice", "web"), device("bob", "phone"), device("bob", "web")];
+            for owner in &devices {
+                world.open(&session(owner, &format!("{}-{}", owner.user, owner.device), &world));
+            }
+            world.set_faults(Faults { refused, answer_lost, latency_ms_max: 5 });
+            for n in 0..20 {
+                let _ = send(send_ports(&world), &message(&devices[0], &conversation, &n.to_string())).await;
+            }
+            world.set_faults(Faults::default());
+            drain_stream(&world).await;
+            prop_assert!(repair(repair_ports(&world), 256, world.log(&conversation)).await.is_empty());
+            drain_stream(&world).await;
+            let all: BTreeSet<u64> = world.log(&conversation).iter().map(|e| e.sequence.0).collect();
+            for owner in &devices[1..] {
+                prop_assert_eq!(&heard_by(&world, owner), &all, "{:?}", owner);
+            }
+            Ok(())
+        })?;
+    }
+
+    /// Promise 5: in whatever order and however often marks come, they end at the highest.
+    #[test]
+    fn marks_only_rise(marks in proptest::collection::vec((1_u64..10, any::<bool>()), 1..30)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let world = World::new(1);
+            let (conversation, bob) = (alice_and_bob(), user("bob"));
+            for n in 0..10 {
+                send(send_ports(&world), &message(&device("alice", "phone"), &conversation, &n.to_string())).await.unwrap();
+            }
+            world.take_published();
+            let (mut delivered, mut read) = (0, 0);
+            for (up_to, is_read) in marks {
+                let mark = if is_read { Watermark::Read } else { Watermark::Delivered };
+                let at = MarkAt::Sequence(Sequence(up_to));
+                raise(receipt_ports(&world), &bob, &conversation, mark, at).await.unwrap();
+                let rises = up_to > if is_read { read } else { delivered };
+                prop_assert_eq!(world.take_published().len(), usize::from(rises), "only what rises is told");
+                delivered = delivered.max(up_to);
+                read = if is_read { read.max(up_to) } else { read };
+                let row = world.member(&conversation, &bob).unwrap();
+                prop_assert_eq!((row.delivered_up_to.0, row.read_up_to.0), (delivered, read));
+            }
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_durable_lane_skips_whom_the_express_lane_reached() {
+    let world = World::new(1);
+    let (alice, bob, web) = (device("alice", "phone"), device("bob", "phone"), device("alice", "web"));
+    for (owner, connection) in [(&alice, "a"), (&bob, "b"), (&web, "w")] {
+        world.open(&session(owner, connection, &world));
+    }
+    send(send_ports(&world), &message(&alice, &alice_and_bob(), "1")).await.unwrap();
+    drain_stream(&world).await;
+    let told: Vec<Sender> = world.posted().into_iter().map(|p| p.to).collect();
+    assert_eq!(told, [bob, web], "each once, and not the sender's own device");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_express_post_that_fails_is_left_to_the_durable_lane() {
+    let world = World::new(1);
+    let (alice, bob) = (device("alice", "phone"), device("bob", "phone"));
+    let stale = session(&bob, "gone", &world);
+    world.open(&stale);
+    world.cut(&stale);
+    send(send_ports(&world), &message(&alice, &alice_and_bob(), "1")).await.unwrap();
+    assert!(world.sessions().is_empty(), "the stale row of the recipient is removed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_row_is_removed_only_if_it_still_names_the_socket() {
+    let world = World::new(1);
+    let (alice, bob) = (device("alice", "phone"), device("bob", "phone"));
+    let stale = session(&bob, "old", &world);
+    world.open(&stale);
+    world.cut(&stale);
+    let message = message(&alice, &alice_and_bob(), "1");
+    let sending = send(send_ports(&world), &message);
+    // Bob comes back while the express post to his old socket is under way.
+    let coming_back = async {
+        tokio::time::sleep(std::time::Duration::from_micros(2500)).await;
+        world.open(&session(&bob, "new", &world));
+    };
+    futures_util::future::join(sending, coming_back).await.0.unwrap();
+    assert_eq!(world.sessions()[&bob].connection.as_str(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_repair_lane_publishes_what_was_not_and_what_a_live_device_has_not_acknowledged() {
+    let world = World::new(1);
+    let (alice, bob) = (device("alice", "phone"), device("bob", "phone"));
+    let conversation = alice_and_bob();
+    send(send_ports(&world), &message(&alice, &conversation, "1")).await.unwrap();
+    world.take_published(); // As if the function had died before it published.
+    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    let again = world.take_published();
+    assert!(matches!(&again[..], [StreamRecord::Appended { reached, .. }] if reached.is_empty()));
+
+    fan_out(fanout_ports(&world), 256, again).await;
+    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    assert!(world.take_published().is_empty(), "bob is away, and all rows have moved");
+
+    world.open(&session(&bob, "b", &world));
+    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    assert_eq!(world.take_published().len(), 1, "bob is there and has not acknowledged");
+
+    let up_to = MarkAt::Sequence(Sequence(1));
+    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Delivered, up_to).await.unwrap();
+    world.take_published();
+    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    assert!(world.take_published().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_implies_delivered_and_is_told_once() {
+    let world = World::new(1);
+    let (alice, bob, bob_web) = (device("alice", "phone"), device("bob", "phone"), device("bob", "web"));
+    let conversation = alice_and_bob();
+    send(send_ports(&world), &message(&alice, &conversation, "1")).await.unwrap();
+    drain_stream(&world).await;
+    for (owner, connection) in [(&alice, "a"), (&bob_web, "w")] {
+        world.open(&session(owner, connection, &world));
+    }
+    let up_to = MarkAt::Sequence(Sequence(1));
+    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Delivered, up_to).await.unwrap();
+    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Read, up_to).await.unwrap();
+    drain_stream(&world).await;
+    let marks: Vec<(Sender, Watermark)> = world
+        .posted()
+        .into_iter()
+        .filter_map(|p| match p.notice {
+            Notice::Receipt(receipt) => Some((p.to, receipt.mark)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(marks, [(alice, Watermark::Read), (bob_web, Watermark::Read)]);
+    let id = world.log(&conversation)[0].message_id();
+    let report = status(receipt_ports(&world), &user("alice"), &conversation, id).await.unwrap();
+    assert_eq!(report.by_user, [(user("bob"), Status::Read)].into());
+}
