@@ -118,6 +118,13 @@ impl World {
         self.state().sockets.remove(&session.connection);
     }
 
+    /// A known device may not connect any more.
+    pub fn revoke(&self, device: &Sender) {
+        if let Some(device) = self.state().devices.get_mut(device) {
+            device.revoked = true;
+        }
+    }
+
     /// The session rows there are.
     pub fn sessions(&self) -> BTreeMap<Sender, Session> {
         self.state().sessions.clone()
