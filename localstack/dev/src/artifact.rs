@@ -63,7 +63,8 @@ fn build_dev(paths: &Paths) -> Result<PathBuf> {
     let finished = process::run_lines(
         cargo(paths).args([
             "build",
-            "--package=tidings-bootstrap",
+            // Of the whole workspace: with the features that the tests need too, so that one build serves both.
+            "--workspace",
             "--bin=bootstrap",
             "--message-format=json-render-diagnostics",
         ]),

@@ -132,6 +132,12 @@ mod tests {
     #[test]
     fn a_live_process_is_known_by_its_command_line() {
         let mut child = Command::new("sleep").arg("31.0625").spawn().unwrap();
+        // For a moment after the start the system shows no command line.
+        let mut looks = 0;
+        while !is_ours(child.id(), "31.0625") && looks < 200 {
+            thread::sleep(Duration::from_millis(10));
+            looks += 1;
+        }
         assert!(is_ours(child.id(), "31.0625"));
         assert!(!is_ours(child.id(), "launch.py"));
         child.kill().unwrap();

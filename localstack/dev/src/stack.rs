@@ -147,7 +147,13 @@ fn start(paths: &Paths, options: Options, port: u16, emulator_hash: String, pyth
             state.launcher_pid = Some(start_emulator(paths, &state, python)?);
             // Written at once: whatever happens next, `down` knows what to stop.
             state.save(paths)?;
-            state.issuer_pid = Some(start_issuer(paths, &state, python)?);
+            match start_issuer(paths, &state, python) {
+                Ok(pid) => state.issuer_pid = Some(pid),
+                Err(failure) => {
+                    stop(paths, &state)?;
+                    return Err(failure);
+                }
+            }
             state.save(paths)?;
         }
         Target::Localstack => {

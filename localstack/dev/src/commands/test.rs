@@ -62,9 +62,9 @@ fn rust_tests(paths: &Paths, filter: Option<&str>) -> Command {
         artifact::cargo(paths).args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
     let mut command = artifact::cargo(paths);
     if has_nextest {
-        command.args(["nextest", "run", "--workspace", "--no-tests=pass"]);
+        command.args(["nextest", "run", "--workspace", "--no-tests=pass", "--no-fail-fast"]);
     } else {
-        command.args(["test", "--workspace"]);
+        command.args(["test", "--workspace", "--no-fail-fast"]);
     }
     command.args(filter);
     command

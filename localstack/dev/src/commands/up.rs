@@ -68,8 +68,8 @@ fn summary(outcome: &Outcome, elapsed: Duration) -> String {
   Identity   {}
 
 Try, in two terminals:
-  cargo run -q -p tidings-cli -- chat bob --as alice
-  cargo run -q -p tidings-cli -- chat alice --as bob
+  cargo tidings chat bob --as alice
+  cargo tidings chat alice --as bob
 Also: cargo dev logs -f · cargo dev status · cargo dev token alice · cargo dev down",
         elapsed.as_secs_f32(),
         deployment.ws_url,
