@@ -53,9 +53,10 @@ pub enum Event {
         /// Why.
         error: SendError,
     },
-    /// A member's devices received everything up to here.
+    /// A member's devices received everything up to here. What changed while there was no
+    /// connection is not told again: [`Http::receipts`](crate::Http::receipts) knows it.
     Delivered(Receipt),
-    /// A member read everything up to here.
+    /// A member read everything up to here. As above.
     Read(Receipt),
     /// How users are.
     Presence(Vec<UserPresence>),

@@ -2,7 +2,6 @@
 
 mod editor;
 mod keys;
-mod marks;
 mod model;
 mod rows;
 mod terminal;
@@ -12,12 +11,14 @@ use std::time::Duration;
 
 use crossterm::event::EventStream;
 use futures_util::StreamExt;
-use tidings_sdk::{Client, ClientBuilder, Draft, Event, Http, HttpError, Page, protocol::http::MessagePage};
+use tidings_sdk::{
+    Client, ClientBuilder, Draft, Event, Http, HttpError, Page,
+    protocol::http::{MessagePage, Receipts},
+};
 use tokio::{sync::mpsc, time::interval};
 
 use self::{
     keys::Wish,
-    marks::Statuses,
     model::Chat,
     terminal::Screen,
     view::{Drawn, draw},
@@ -36,7 +37,7 @@ const PRESENCE_EVERY_TICKS: u32 = 60;
 /// What was asked for in the background.
 enum Loaded {
     History(std::result::Result<MessagePage, HttpError>),
-    Marks(std::result::Result<Statuses, HttpError>),
+    Marks(std::result::Result<Receipts, HttpError>),
 }
 
 struct App {
@@ -145,7 +146,9 @@ impl App {
         }
         if is_ready {
             self.ask_presence();
-            if !self.has_history {
+            if self.has_history {
+                self.ask_marks();
+            } else {
                 self.load(None);
             }
         }
@@ -188,15 +191,11 @@ impl App {
             Loaded::History(Ok(page)) => {
                 self.has_history = true;
                 self.chat.history(&page.messages, page.has_more);
-                if self.chat.last_own_unread(&page.messages) {
-                    self.find_marks(page);
-                }
+                self.ask_marks();
             }
-            Loaded::Marks(Ok(statuses)) => {
-                for (sequence, by_user) in statuses {
-                    for (user, status) in by_user {
-                        self.chat.mark_status(&user, sequence, status);
-                    }
+            Loaded::Marks(Ok(receipts)) => {
+                for (user, marks) in receipts.marks_by_user {
+                    self.chat.mark(&user, marks.delivered_up_to, marks.read_up_to);
                 }
             }
             Loaded::History(Err(error)) => {
@@ -213,12 +212,14 @@ impl App {
         }
     }
 
-    fn find_marks(&self, page: MessagePage) {
-        let Some(http) = self.http.clone() else { return };
-        let (loaded, me) = (self.loaded.clone(), self.chat.me.clone());
+    /// How far the others are: receipts that came while nobody was here are not told again.
+    fn ask_marks(&self) {
+        let (Some(http), Some(message_id)) = (self.http.clone(), self.chat.own_unread()) else { return };
+        let (loaded, conversation) = (self.loaded.clone(), self.chat.conversation.clone());
         tokio::spawn(async move {
-            let found = marks::find(&http, &me, &page.messages).await;
-            let _ = loaded.send(Loaded::Marks(found)).await;
+            let receipts = http.receipts(&conversation, &message_id).await;
+            // A chat that has ended does not wait for it.
+            let _ = loaded.send(Loaded::Marks(receipts)).await;
         });
     }
 }

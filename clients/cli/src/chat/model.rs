@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tidings_sdk::{
     DisconnectReason, Event, SendError,
-    protocol::{MessageEvent, MessageNew, MessageSent, PresenceState, UserPresence, http::ReceiptStatus},
+    protocol::{MessageEvent, MessageNew, MessageSent, PresenceState, UserPresence},
 };
 
 use super::editor::Editor;
@@ -13,6 +13,7 @@ use crate::{names, render};
 /// An entry of the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
+    message_id: String,
     pub(crate) sender: String,
     pub(crate) text: String,
     pub(crate) ts: u64,
@@ -172,15 +173,6 @@ impl Chat {
         *marks = (marks.0.max(delivered), marks.1.max(read));
     }
 
-    /// As [`Self::mark`], from the state of one message.
-    pub(crate) fn mark_status(&mut self, user: &str, sequence: u64, status: ReceiptStatus) {
-        match status {
-            ReceiptStatus::Sent => self.mark(user, 0, 0),
-            ReceiptStatus::Delivered => self.mark(user, sequence, 0),
-            ReceiptStatus::Read => self.mark(user, sequence, sequence),
-        }
-    }
-
     /// How far a message has come with all members that were heard of.
     pub(crate) fn tick(&self, sequence: u64) -> Tick {
         let lowest = |mark: fn(&(u64, u64)) -> u64| self.marks.values().map(mark).min().unwrap_or(0);
@@ -193,10 +185,10 @@ impl Chat {
         }
     }
 
-    /// Whether the last own message among these is not known to be read.
-    pub(crate) fn last_own_unread(&self, messages: &[MessageNew]) -> bool {
-        let own = messages.iter().rev().find(|message| message.sender_user_id == self.me);
-        own.is_some_and(|message| self.tick(message.sequence) != Tick::Read)
+    /// The last own message, by its id, if it is not known to be read.
+    pub(crate) fn own_unread(&self) -> Option<String> {
+        let (sequence, entry) = self.entries.iter().rev().find(|(_, entry)| entry.sender == self.me)?;
+        (self.tick(*sequence) != Tick::Read).then(|| entry.message_id.clone())
     }
 
     /// The user sees everything up to here. Answers what is to be said to have been read, if
@@ -226,6 +218,7 @@ impl Chat {
             self.marks.entry(message.sender_user_id.clone()).or_default();
         }
         let entry = Entry {
+            message_id: message.message_id.clone(),
             sender: render::clean(&message.sender_user_id),
             text: render::text(message),
             ts: message.ts,
@@ -241,7 +234,13 @@ impl Chat {
             return;
         };
         let pending = self.pending.remove(at);
-        let entry = Entry { sender: self.me.clone(), text: pending.text, ts: sent.ts, is_notice: false };
+        let entry = Entry {
+            message_id: sent.message_id.clone(),
+            sender: self.me.clone(),
+            text: pending.text,
+            ts: sent.ts,
+            is_notice: false,
+        };
         self.entries.insert(sent.sequence, entry);
     }
 
@@ -337,14 +336,17 @@ mod tests {
     }
 
     #[test]
-    fn the_marks_of_others_are_asked_for_where_they_are_unknown() {
+    fn the_marks_of_others_are_asked_for_while_something_is_unread() {
         let mut chat = chat();
         let own = |sequence| message(sequence, &json!({"senderUserId": "alice"}));
-        assert!(!chat.last_own_unread(&[message(1, &json!({}))]));
-        assert!(chat.last_own_unread(&[own(1), message(2, &json!({}))]));
-        chat.mark_status("bob", 1, ReceiptStatus::Read);
-        assert!(!chat.last_own_unread(&[own(1)]));
-        assert!(chat.last_own_unread(&[own(1), own(3)]));
+        chat.history(&[message(1, &json!({}))], false);
+        assert_eq!(chat.own_unread(), None);
+        chat.history(&[own(2), own(3), message(4, &json!({}))], false);
+        assert_eq!(chat.own_unread().as_deref(), Some("m3"));
+        chat.mark("bob", 3, 2);
+        assert_eq!(chat.own_unread().as_deref(), Some("m3"));
+        chat.mark("bob", 3, 3);
+        assert_eq!(chat.own_unread(), None);
     }
 
     #[test]

@@ -71,6 +71,8 @@ impl Engine {
             ServerFrame::Page(page) => self.page(page, reply_to.as_deref(), now),
             ServerFrame::SyncComplete(complete) => {
                 self.drained(now);
+                // It spares the service to look again at what this drain has said.
+                self.resume_token = complete.resume_token.or(self.resume_token.take());
                 self.events.push_back(Event::Synced { conversations: complete.conversations });
             }
             ServerFrame::ConversationUpdated(updated) => {

@@ -106,6 +106,15 @@ fn says_hello_with_what_it_holds_and_resumes() {
 }
 
 #[test]
+fn the_end_of_a_drain_may_bring_a_better_token() {
+    let mut engine = live(false);
+    engine.frame(r#"{"type":"sync.complete","conversations":0,"resumeToken":"r2"}"#, ms(0));
+    engine.lost(ms(20));
+    engine.opened(ms(30));
+    assert_eq!(written(&mut engine)[0]["resumeToken"], "r2");
+}
+
+#[test]
 fn an_unanswered_hello_is_a_dead_connection() {
     let mut engine = engine(false);
     engine.opened(ms(0));
