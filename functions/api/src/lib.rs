@@ -10,9 +10,9 @@ use tidings_domain::{
     history::{ReadPorts, page},
     ids::{DeviceId, Sender},
     limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX},
-    ports::{BoxFuture, Clock},
+    ports::{BoxFuture, Clock, Devices},
     receipts::{ReceiptPorts, raise, status},
-    send::{SendPorts, send},
+    send::{KnownTails, SendPorts, send},
     sync::{SyncPorts, list},
 };
 use tidings_gateway::ApiGateway;
@@ -41,6 +41,7 @@ pub struct Api {
     bus: KinesisBus,
     gateway: ApiGateway,
     express_sockets_max: usize,
+    known: KnownTails,
 }
 
 impl Api {
@@ -56,6 +57,7 @@ impl Api {
             bus: adapters.bus()?,
             gateway: adapters.gateway(),
             express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
+            known: KnownTails::default(),
         })
     }
 
@@ -81,13 +83,13 @@ impl Api {
         let Some(token) = request.bearer() else {
             return Err(ConnectError::Unauthorized("Authorization: Bearer is missing".into()).into());
         };
-        let ports = ConnectPorts {
-            tokens: &self.tokens,
-            tickets: &self.tickets,
-            devices: &self.devices,
-            clock: &SystemClock,
-        };
-        Ok(authenticate(ports, Credential::Token { token, device }).await?)
+        let ports =
+            ConnectPorts { tokens: &self.tokens, tickets: &self.tickets, devices: &self.devices, clock: &SystemClock };
+        let caller = authenticate(ports, Credential::Token { token, device }).await?;
+        if !caller.is_known {
+            self.devices.touch(&caller.owner, SystemClock.now()).await?;
+        }
+        Ok(caller.owner)
     }
 
     async fn ticket(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
@@ -132,8 +134,9 @@ impl Api {
     async fn send(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
         let message: MessageSend = request.body()?;
         let client_msg_id = message.client_msg_id.clone();
-        let request = convert::send_request(caller, message, self.express_sockets_max)
+        let mut request = convert::send_request(caller, message, self.express_sockets_max)
             .map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
+        request.known = self.known.get(&request.conversation);
         let ports = SendPorts {
             log: &self.log,
             conversations: &self.conversations,
@@ -142,9 +145,8 @@ impl Api {
             gateway: &self.gateway,
             clock: &SystemClock,
         };
-        let sent = send(ports, &request)
-            .await
-            .map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
+        let sent = send(ports, &request).await.map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
+        self.known.note(&sent.entry);
         Ok(HttpAnswer::frame(&ServerFrame::Sent(convert::message_sent(&sent))))
     }
 

@@ -29,14 +29,10 @@ impl Authorizer {
             (None, Some(token)) => Credential::Token { token, device: handshake.query("device").unwrap_or_default() },
             (None, None) => Credential::Missing,
         };
-        let ports = ConnectPorts {
-            tokens: &self.tokens,
-            tickets: &self.tickets,
-            devices: &self.devices,
-            clock: &SystemClock,
-        };
+        let ports =
+            ConnectPorts { tokens: &self.tokens, tickets: &self.tickets, devices: &self.devices, clock: &SystemClock };
         match authenticate(ports, credential).await {
-            Ok(owner) => Ok(policy("Allow", &handshake.method_arn, Some(&owner))),
+            Ok(caller) => Ok(policy("Allow", &handshake.method_arn, Some(&caller.owner))),
             Err(ConnectError::Revoked) => Ok(policy("Deny", &handshake.method_arn, None)),
             Err(error @ ConnectError::Unauthorized(_)) => {
                 info!(%error, "refused");

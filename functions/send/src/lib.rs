@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings_bus::KinesisBus;
 use tidings_domain::{
     ports::BoxFuture,
-    send::{SendPorts, send},
+    send::{KnownTails, SendPorts, send},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
@@ -27,6 +27,7 @@ struct Send {
     bus: KinesisBus,
     gateway: ApiGateway,
     express_sockets_max: usize,
+    known: KnownTails,
 }
 
 /// Builds the function from its configuration.
@@ -38,6 +39,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         bus: adapters.bus()?,
         gateway: adapters.gateway(),
         express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
+        known: KnownTails::default(),
     };
     FrameFunction::new(Arc::new(handler), Refusals::Answered)
 }
@@ -46,8 +48,9 @@ impl Send {
     async fn send(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
         let message: MessageSend = parse_body(frame.text)?;
         let client_msg_id = message.client_msg_id.clone();
-        let request = send_request(&frame.socket.owner, message, self.express_sockets_max)
+        let mut request = send_request(&frame.socket.owner, message, self.express_sockets_max)
             .map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
+        request.known = self.known.get(&request.conversation);
         let ports = SendPorts {
             log: &self.log,
             conversations: &self.conversations,
@@ -56,9 +59,8 @@ impl Send {
             gateway: &self.gateway,
             clock: &SystemClock,
         };
-        let sent = send(ports, &request)
-            .await
-            .map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
+        let sent = send(ports, &request).await.map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
+        self.known.note(&sent.entry);
         if sent.races_lost > 0 {
             info!(races_lost = sent.races_lost, conversation = %request.conversation, "races lost");
         }

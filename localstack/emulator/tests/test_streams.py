@@ -16,7 +16,7 @@ HANDLER = """
 import base64
 def handle(event):
     begun = time.time()
-    datas = []
+    decoded = []
     for record in event["Records"]:
         if "kinesis" in record:
             data = json.loads(base64.b64decode(record["kinesis"]["data"]))
@@ -24,15 +24,15 @@ def handle(event):
         else:
             data = json.loads(record["dynamodb"]["NewImage"]["data"]["S"])
             data["seq"] = record["dynamodb"]["SequenceNumber"]
-        datas.append(data)
-    seen({"at": begun, "n": [data["n"] for data in datas], "event": event})
-    time.sleep(max(data.get("sleep", 0) for data in datas))
-    if any(data.get("fail") for data in datas):
+        decoded.append(data)
+    seen({"at": begun, "n": [data["n"] for data in decoded], "event": event})
+    time.sleep(max(data.get("sleep", 0) for data in decoded))
+    if any(data.get("fail") for data in decoded):
         raise ValueError("a poison record")
-    failures = [{"itemIdentifier": data["seq"]} for data in datas if data.get("report")]
-    if any(data.get("badReport") for data in datas):
+    failures = [{"itemIdentifier": data["seq"]} for data in decoded if data.get("report")]
+    if any(data.get("badReport") for data in decoded):
         failures = [{"itemIdentifier": ""}]
-    if any(data.get("unknownReport") for data in datas):
+    if any(data.get("unknownReport") for data in decoded):
         failures = [{"itemIdentifier": "12345"}]
     return {"batchItemFailures": failures}
 """
@@ -60,8 +60,8 @@ class Stream:
         body = json.dumps({"n": n, **data}).encode()
         return self.kinesis.put_record(StreamName="events", PartitionKey=key, Data=body)["SequenceNumber"]
 
-    def put_all(self, *datas: dict[str, Any], key: str = "k") -> list[str]:
-        records = [{"Data": json.dumps({"n": n, **data}), "PartitionKey": key} for n, data in enumerate(datas)]
+    def put_all(self, *decoded: dict[str, Any], key: str = "k") -> list[str]:
+        records = [{"Data": json.dumps({"n": n, **data}), "PartitionKey": key} for n, data in enumerate(decoded)]
         answer = self.kinesis.put_records(StreamName="events", Records=records)
         return [record["SequenceNumber"] for record in answer["Records"]]
 

@@ -84,8 +84,17 @@ impl From<InvalidId> for ConnectError {
     }
 }
 
+/// Who is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The device and its user.
+    pub owner: Sender,
+    /// The device has been here before.
+    pub is_known: bool,
+}
+
 /// Tells who is there, and refuses a device that was revoked.
-pub async fn authenticate(ports: ConnectPorts<'_>, credential: Credential<'_>) -> Result<Sender, ConnectError> {
+pub async fn authenticate(ports: ConnectPorts<'_>, credential: Credential<'_>) -> Result<Caller, ConnectError> {
     let owner = match credential {
         Credential::Token { token, device } => {
             let device = DeviceId::parse(device)?;
@@ -96,6 +105,6 @@ pub async fn authenticate(ports: ConnectPorts<'_>, credential: Credential<'_>) -
     };
     match ports.devices.find(&owner).await? {
         Some(device) if device.revoked => Err(ConnectError::Revoked),
-        _ => Ok(owner),
+        device => Ok(Caller { owner, is_known: device.is_some() }),
     }
 }

@@ -89,11 +89,8 @@ fn is_secure(url: &str) -> bool {
     }
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = if authority.starts_with('[') {
-        authority.split_inclusive(']').next()
-    } else {
-        authority.split(':').next()
-    };
+    let host =
+        if authority.starts_with('[') { authority.split_inclusive(']').next() } else { authority.split(':').next() };
     !authority.contains('@') && matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 

@@ -7,7 +7,7 @@ mod resume;
 mod ticket;
 mod token;
 
-pub use connect::{ConnectError, ConnectPorts, Credential, authenticate};
+pub use connect::{Caller, ConnectError, ConnectPorts, Credential, authenticate};
 pub use keys::{Fetch, FetchError, IssuerUrl, KeySets};
 pub use resume::{DeviceResumeTokens, up_to_date_at};
 pub use ticket::{TicketError, issue_ticket, redeem_ticket};

@@ -91,11 +91,8 @@ fn by_conversation(records: impl IntoIterator<Item = StreamRecord>) -> BTreeMap<
 
 /// Read implies delivered: a delivered mark that is not above the same member's read mark says nothing.
 fn drop_implied(receipts: &mut BTreeMap<(UserId, Watermark), Receipt>) {
-    let read: BTreeMap<UserId, Sequence> = receipts
-        .values()
-        .filter(|r| r.mark == Watermark::Read)
-        .map(|r| (r.user.clone(), r.up_to))
-        .collect();
+    let read: BTreeMap<UserId, Sequence> =
+        receipts.values().filter(|r| r.mark == Watermark::Read).map(|r| (r.user.clone(), r.up_to)).collect();
     receipts.retain(|(user, mark), receipt| {
         *mark == Watermark::Read || read.get(user).is_none_or(|up_to| receipt.up_to > *up_to)
     });
@@ -171,4 +168,3 @@ async fn post_in_order(ports: FanoutPorts<'_>, session: &Session, notices: Vec<N
     }
     Ok(())
 }
-

@@ -53,8 +53,7 @@ macro_rules! text_id {
 }
 
 fn is_made_of(text: &str, extra: &[u8]) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
 }
 
 text_id!(
@@ -96,10 +95,7 @@ pub enum ConversationId {
 }
 
 impl ConversationId {
-    const RULE: InvalidId = InvalidId {
-        what: "conversationId",
-        rule: "u:A|u:B with the two user ids sorted, or g:ID",
-    };
+    const RULE: InvalidId = InvalidId { what: "conversationId", rule: "u:A|u:B with the two user ids sorted, or g:ID" };
 
     /// The conversation of two users, in either order.
     pub fn direct(one: UserId, other: UserId) -> Self {
@@ -263,7 +259,8 @@ mod tests {
 
     #[test]
     fn bad_conversation_ids_are_refused() {
-        for bad in ["", "u:bob|u:alice", "u:alice", "u:a|b", "u:|u:b", "g:", "g:a b", "x:1", "u:a|u:b|u:c", "u:a#1|u:b"] {
+        for bad in ["", "u:bob|u:alice", "u:alice", "u:a|b", "u:|u:b", "g:", "g:a b", "x:1", "u:a|u:b|u:c", "u:a#1|u:b"]
+        {
             assert!(ConversationId::parse(bad).is_err(), "{bad}");
         }
     }

@@ -5,7 +5,7 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024;
 /// The payload of a message, in bytes of JSON text.
 pub const PAYLOAD_BYTES_MAX: usize = 24 * 1024;
 /// Room that a `message.new` frame takes beside payload, envelope and optional fields, in bytes.
-pub const MESSAGE_FRAME_OVERHEAD_BYTES: usize = 1024;
+pub const MESSAGE_FRAME_OVERHEAD_BYTES: usize = 2048;
 /// Entries of one answer to a pull.
 pub const PULL_LIMIT_MAX: usize = 100;
 /// Users named by one presence frame.
@@ -36,6 +36,12 @@ pub const LOOKBACK_ROWS_MAX: usize = 2_048;
 pub const PARTITION_SEQUENCES: u64 = 4_096;
 /// Tries of one append before the caller is told to come back.
 pub const APPEND_ATTEMPTS_MAX: u32 = 8;
+
+/// Conversations whose last known sequence a function keeps.
+pub const KNOWN_TAILS_MAX: usize = 10_000;
+/// An answer waits so long for the stream and the sockets, in milliseconds: the message is
+/// durable already, and the other lanes do what these two have not.
+pub const DELIVERY_MS_MAX: u64 = 1_000;
 
 /// Messages of one conversation that a `session.hello` drains.
 pub const DRAIN_MESSAGES_MAX: usize = 1_000;

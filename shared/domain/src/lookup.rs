@@ -4,7 +4,7 @@ use crate::{
     ids::{ConversationId, MessageId, Sequence},
     limits::{LOOKBACK_ROWS_MAX, PULL_LIMIT_MAX, TAIL_ROWS},
     log::Entry,
-    ports::{Consistency, Log, Unavailable},
+    ports::{Consistency, Log, Unavailable, settle_tail},
 };
 
 /// The entry at a sequence. A lagging read that misses it is done again, strongly.
@@ -28,9 +28,9 @@ pub async fn entry_called(
     log: &dyn Log,
     conversation: &ConversationId,
     id: MessageId,
-    known: Sequence,
 ) -> Result<Option<Entry>, Unavailable> {
-    let tail = log.read_tail(conversation, known, TAIL_ROWS).await?;
+    let tail = log.read_tail(conversation, Sequence::ZERO, TAIL_ROWS).await?;
+    let tail = settle_tail(log, conversation, tail, Sequence::ZERO, Sequence::ZERO).await?;
     if let Some(entry) = tail.find(id) {
         return Ok(Some(entry.clone()));
     }

@@ -7,8 +7,9 @@ use thiserror::Error;
 
 use crate::{
     conversation::{Advance, Member, Standing, Watermark},
-    ids::{ConnectionId, ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
-    log::{Entry, Tail},
+    ids::{ConnectionId, ConversationId, Sender, Sequence, Timestamp, UserId},
+    limits::TAIL_ROWS,
+    log::{Entry, Tail, partition_end},
     notice::Notice,
     session::{Device, Grant, Session},
     stream::StreamRecord,
@@ -52,8 +53,8 @@ pub enum Append {
 
 /// The log of messages.
 pub trait Log: Send + Sync {
-    /// The last `rows` rows, strongly consistent. `known` is any sequence that surely exists
-    /// (zero if none is known); the nearer it is to the tail, the fewer reads it takes.
+    /// The last `rows` rows, strongly consistent, found from `known` on: any sequence that surely
+    /// exists. Zero, where none is known, looks at the first partition alone; see [`settle_tail`].
     fn read_tail<'a>(&'a self, conversation: &'a ConversationId, known: Sequence, rows: usize) -> PortResult<'a, Tail>;
 
     /// Up to `limit` rows after a sequence, oldest first; fewer come only at the tail.
@@ -248,7 +249,19 @@ pub async fn live_sessions(
     Ok(all.into_iter().flatten().filter(|session| session.is_live(now)).collect())
 }
 
-/// A device of a user, in a form that compares and sorts.
-pub fn device_of(user: &UserId, device: &DeviceId) -> Sender {
-    Sender { user: user.clone(), device: device.clone() }
+/// The tail of a log, from a tail that was read with `known` and from what else is known now.
+/// A log that fills the first partition may go on, and a member row may know of later entries.
+pub async fn settle_tail(
+    log: &dyn Log,
+    conversation: &ConversationId,
+    tail: Tail,
+    known: Sequence,
+    known_now: Sequence,
+) -> Result<Tail, Unavailable> {
+    let end = tail.sequence();
+    let is_first_partition_full = known == Sequence::ZERO && end == partition_end(0);
+    if end >= known_now && !is_first_partition_full {
+        return Ok(tail);
+    }
+    log.read_tail(conversation, end.max(known_now), TAIL_ROWS).await
 }

@@ -68,9 +68,9 @@ pub async fn raise(
         MarkAt::Sequence(sequence) => {
             entry_at(ports.log, conversation, sequence).await?.ok_or(ReceiptError::NoSuchSequence(sequence))?
         }
-        MarkAt::Message(id) => entry_called(ports.log, conversation, id, Sequence::ZERO)
-            .await?
-            .ok_or(ReceiptError::NoSuchMessage(id))?,
+        MarkAt::Message(id) => {
+            entry_called(ports.log, conversation, id).await?.ok_or(ReceiptError::NoSuchMessage(id))?
+        }
     };
     let now = ports.clock.now();
     if !ports.conversations.raise(conversation, user, mark, entry.sequence, now).await? {
@@ -92,11 +92,7 @@ pub async fn raise(
 }
 
 /// A direct conversation's id names its members; a group's members are rows.
-async fn authorise(
-    ports: ReceiptPorts<'_>,
-    conversation: &ConversationId,
-    user: &UserId,
-) -> Result<(), ReceiptError> {
+async fn authorise(ports: ReceiptPorts<'_>, conversation: &ConversationId, user: &UserId) -> Result<(), ReceiptError> {
     let is_member = match conversation.direct_members() {
         Some(members) => members.contains(user),
         None => !ports.conversations.memberships(user, std::slice::from_ref(conversation)).await?.is_empty(),
@@ -132,9 +128,7 @@ pub async fn status(
     message: MessageId,
 ) -> Result<StatusReport, ReceiptError> {
     authorise(ports, conversation, user).await?;
-    let entry = entry_called(ports.log, conversation, message, Sequence::ZERO)
-        .await?
-        .ok_or(ReceiptError::NoSuchMessage(message))?;
+    let entry = entry_called(ports.log, conversation, message).await?.ok_or(ReceiptError::NoSuchMessage(message))?;
     let mut members = ports.conversations.members(conversation).await?;
     for user in conversation.direct_members().unwrap_or_default() {
         if members.iter().all(|m| m.user != user) {

@@ -80,8 +80,7 @@ async fn live_laggard(
     members: &[Member],
     entries: &[Entry],
 ) -> Result<Option<Sequence>, Unavailable> {
-    let is_behind =
-        |m: &&Member| entries.iter().any(|e| e.sender.user != m.user && e.sequence > m.delivered_up_to);
+    let is_behind = |m: &&Member| entries.iter().any(|e| e.sender.user != m.user && e.sequence > m.delivered_up_to);
     let laggards: Vec<&Member> = members.iter().filter(is_behind).collect();
     let users: Vec<UserId> = laggards.iter().map(|m| m.user.clone()).collect();
     let live = live_sessions(ports.sessions, &users, ports.clock.now()).await?;

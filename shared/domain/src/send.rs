@@ -3,20 +3,24 @@
 //! Three sequential trips before the answer: read (log tail, standing, recipients' sessions),
 //! append, then stream and sockets together.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use futures_util::future::{join, join_all, try_join3};
+use futures_util::future::{Either, join, join_all, select, try_join3};
 use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::{
     conversation::Standing,
     ids::{ClientMsgId, ConversationId, MessageId, Sender, Sequence, UserId},
-    limits::{APPEND_ATTEMPTS_MAX, PULL_LIMIT_MAX, TAIL_ROWS},
+    limits::{APPEND_ATTEMPTS_MAX, DELIVERY_MS_MAX, KNOWN_TAILS_MAX, PULL_LIMIT_MAX, TAIL_ROWS},
     log::{Content, Entry, EventKind, Tail},
     notice::Notice,
     ports::{
         Append, Bus, Clock, Consistency, Conversations, Gateway, Log, Post, Sessions, Unavailable, live_sessions,
+        settle_tail,
     },
     session::Session,
     stream::StreamRecord,
@@ -62,6 +66,33 @@ pub struct SendRequest {
     pub known: Sequence,
     /// Sockets that the express lane posts to at most.
     pub express_sockets_max: usize,
+}
+
+/// The last sequence that a function knows of in each of its latest conversations: the nearer the
+/// tail a read starts, the fewer reads it takes. Never wrong, at worst old.
+#[derive(Debug, Default)]
+pub struct KnownTails(Mutex<HashMap<ConversationId, Sequence>>);
+
+impl KnownTails {
+    /// What is known of a conversation; zero where nothing is.
+    pub fn get(&self, conversation: &ConversationId) -> Sequence {
+        self.lock().get(conversation).copied().unwrap_or_default()
+    }
+
+    /// Keeps what was seen.
+    pub fn note(&self, entry: &Entry) {
+        let mut known = self.lock();
+        // A function serves few conversations in its life; starting over is as good as choosing.
+        if known.len() >= KNOWN_TAILS_MAX {
+            known.clear();
+        }
+        let at = known.entry(entry.conversation.clone()).or_default();
+        *at = entry.sequence.max(*at);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, Sequence>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An accepted message.
@@ -116,7 +147,8 @@ pub async fn send(ports: SendPorts<'_>, request: &SendRequest) -> Result<Sent, S
     )
     .await?;
     authorise(request, &standing)?;
-    let tail = not_behind(ports, request, tail, &standing).await?;
+    let known_now = standing.known_sequence();
+    let tail = settle_tail(ports.log, &request.conversation, tail, request.known, known_now).await?;
 
     if let Some(entry) = find_earlier(ports, request, &tail, &standing).await? {
         return Ok(Sent { entry, duplicate: true, races_lost: 0 });
@@ -138,21 +170,6 @@ fn authorise(request: &SendRequest, standing: &Standing) -> Result<(), SendError
         Some(_) => Ok(()),
         None => Err(SendError::NotAMember(request.conversation.clone())),
     }
-}
-
-/// A tail read from too early a partition (no hint, a long log) is read again from where the
-/// member row says that the log has got to.
-async fn not_behind(
-    ports: SendPorts<'_>,
-    request: &SendRequest,
-    tail: Tail,
-    standing: &Standing,
-) -> Result<Tail, Unavailable> {
-    let known = standing.known_sequence();
-    if tail.sequence() >= known {
-        return Ok(tail);
-    }
-    ports.log.read_tail(&request.conversation, known, TAIL_ROWS).await
 }
 
 /// Finds this message among the rows of the tail, those that the ring names, and, for a marked
@@ -182,10 +199,7 @@ async fn find_earlier(
         return Err(SendError::BaseBeyondEnd { end: tail.sequence() });
     }
     while after.next() < oldest_read {
-        let rows = ports
-            .log
-            .read_after(&request.conversation, after, PULL_LIMIT_MAX, Consistency::Strong)
-            .await?;
+        let rows = ports.log.read_after(&request.conversation, after, PULL_LIMIT_MAX, Consistency::Strong).await?;
         let Some(last) = rows.last() else { break };
         after = last.sequence;
         if let Some(entry) = rows.into_iter().find(|e| e.message_id() == id) {
@@ -268,11 +282,7 @@ async fn agree_on_members(
 }
 
 /// Every row after a sequence, strongly consistent.
-async fn read_since(
-    ports: SendPorts<'_>,
-    conversation: &ConversationId,
-    after: Sequence,
-) -> Result<Tail, Unavailable> {
+async fn read_since(ports: SendPorts<'_>, conversation: &ConversationId, after: Sequence) -> Result<Tail, Unavailable> {
     let mut tail = Tail::default();
     loop {
         let after = tail.entries.last().map_or(after, |e| e.sequence);
@@ -289,42 +299,51 @@ async fn read_since(
 /// the entry is in the log, and the repair lane publishes what was not.
 async fn deliver(ports: SendPorts<'_>, request: &SendRequest, entry: &Entry, sessions: &[Session]) {
     let sessions = if sessions.len() <= request.express_sockets_max { sessions } else { &[] };
-    let mut record = StreamRecord::Appended {
-        entry: Box::new(entry.clone()),
-        reached: sessions.iter().map(|s| s.owner.clone()).collect(),
-    };
-    let (published, missed) = join(ports.bus.publish(&record), express(ports, entry, sessions)).await;
-    if let Err(error) = published {
-        warn!(%error, conversation = %entry.conversation, sequence = %entry.sequence, "not published; the repair lane will");
-        return;
-    }
+    let reached = sessions.iter().map(|s| s.owner.clone()).collect();
+    let (published, missed) = join(publish(ports, entry, reached), express(ports, entry, sessions)).await;
     // The record said that these were reached; say that they were not.
-    if !missed.is_empty() {
-        if let StreamRecord::Appended { reached, .. } = &mut record {
-            reached.retain(|device| !missed.contains(device));
-        }
-        if let Err(error) = ports.bus.publish(&record).await {
-            warn!(%error, conversation = %entry.conversation, sequence = %entry.sequence, "not published again");
-        }
+    if published && !missed.is_empty() {
+        let reached = sessions.iter().map(|s| s.owner.clone()).filter(|device| !missed.contains(device)).collect();
+        publish(ports, entry, reached).await;
     }
 }
 
-/// Posts the entry to each session; returns the devices that could not be posted to.
+async fn publish(ports: SendPorts<'_>, entry: &Entry, reached: Vec<Sender>) -> bool {
+    let record = StreamRecord::Appended { entry: Box::new(entry.clone()), reached };
+    let failure = match within(ports.clock, ports.bus.publish(&record)).await {
+        Some(Ok(())) => return true,
+        Some(Err(error)) => error.to_string(),
+        None => "no answer in time".into(),
+    };
+    let (conversation, sequence) = (&entry.conversation, entry.sequence);
+    warn!(error = failure, %conversation, %sequence, "not published; the repair lane will");
+    false
+}
+
+/// Posts the entry to each session; returns the devices that could not be posted to in time.
 async fn express(ports: SendPorts<'_>, entry: &Entry, sessions: &[Session]) -> BTreeSet<Sender> {
     let notice = Notice::Entry(Box::new(entry.clone()));
     let posts = sessions.iter().map(|session| {
-        let notice = &notice;
+        let post = Box::pin(post_or_remove(ports.sessions, ports.gateway, session, &notice));
         async move {
-            match post_or_remove(ports.sessions, ports.gateway, session, notice).await {
-                Ok(_) => None,
-                Err(error) => {
-                    info!(%error, device = %session.owner.device, "express post failed; left to the durable lane");
-                    Some(session.owner.clone())
-                }
-            }
+            let failure = match within(ports.clock, post).await {
+                Some(Ok(_)) => return None,
+                Some(Err(error)) => error.to_string(),
+                None => "no answer in time".into(),
+            };
+            info!(error = failure, device = %session.owner.device, "express post left to the durable lane");
+            Some(session.owner.clone())
         }
     });
     join_all(posts).await.into_iter().flatten().collect()
+}
+
+/// What comes within the time that an answer may wait for delivery.
+async fn within<T>(clock: &dyn Clock, work: impl Future<Output = T> + Unpin) -> Option<T> {
+    match select(work, clock.sleep_ms(DELIVERY_MS_MAX)).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
+    }
 }
 
 /// Posts to a session; one whose socket is gone is removed, if it still names that socket.

@@ -43,11 +43,7 @@ impl Socket {
 
 /// Registers a socket as its device's session; the device's earlier socket is closed, for a
 /// device has one, and the other would wait for frames that no longer come.
-pub async fn register(
-    sessions: &dyn Sessions,
-    gateway: &dyn Gateway,
-    session: &Session,
-) -> Result<(), Unavailable> {
+pub async fn register(sessions: &dyn Sessions, gateway: &dyn Gateway, session: &Session) -> Result<(), Unavailable> {
     if let Some(earlier) = sessions.put(session).await?
         && earlier.connection != session.connection
         && let Err(error) = gateway.close(&earlier).await

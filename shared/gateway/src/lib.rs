@@ -11,7 +11,7 @@ use aws_sdk_apigatewaymanagement::{
 };
 use tidings_domain::{
     notice::Notice,
-    ports::{Clock, Gateway, Post, PortResult, Unavailable},
+    ports::{Clock, Gateway, PortResult, Post, Unavailable},
     session::Session,
 };
 use tidings_protocol::{ServerFrame, convert::notice_frame};
@@ -55,12 +55,8 @@ impl ApiGateway {
     }
 
     async fn delete(&self, session: &Session) -> Result<(), Unavailable> {
-        let deleted = self
-            .client(&session.endpoint)
-            .delete_connection()
-            .connection_id(session.connection.as_str())
-            .send()
-            .await;
+        let deleted =
+            self.client(&session.endpoint).delete_connection().connection_id(session.connection.as_str()).send().await;
         match deleted {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {

@@ -86,6 +86,11 @@ impl World {
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
     }
 
+    /// These calls never answer from now on.
+    pub fn stall(&self, operations: &[&'static str]) {
+        self.state().stalled.extend(operations);
+    }
+
     /// A conversation's log.
     pub fn log(&self, conversation: &ConversationId) -> Vec<Entry> {
         self.state().logs.get(conversation).cloned().unwrap_or_default()
@@ -170,6 +175,9 @@ impl World {
         deed: impl FnOnce(&mut State) -> T + Send,
     ) -> Result<T, Unavailable> {
         let failed = |why| Unavailable { operation, source: Box::new(Fault(why)) };
+        if self.state().stalled.contains(operation) {
+            std::future::pending::<()>().await;
+        }
         let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let there = 1 + self.random_below(faults.latency_ms_max);
         sleep(Duration::from_millis(there)).await;

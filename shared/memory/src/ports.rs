@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidings_domain::{
     conversation::{Advance, Member, Standing, Watermark, activity_bucket},
     ids::{ConnectionId, ConversationId, Sender, Sequence, Timestamp, UserId},
-    log::{Entry, Tail},
+    log::{Entry, Tail, partition_end},
     notice::Notice,
     ports::{
         ActivityKey, ActivityPage, Append, BoxFuture, Bus, Clock, Consistency, Conversations, Devices, Gateway, Log,
@@ -20,9 +20,11 @@ use tokio::time::sleep;
 use crate::{World, state::Posted};
 
 impl Log for World {
-    fn read_tail<'a>(&'a self, conversation: &'a ConversationId, _: Sequence, rows: usize) -> PortResult<'a, Tail> {
+    fn read_tail<'a>(&'a self, conversation: &'a ConversationId, known: Sequence, rows: usize) -> PortResult<'a, Tail> {
         Box::pin(self.call("read_tail", move |state| {
             let log = state.log(conversation);
+            let first_partition = usize::try_from(partition_end(0).0).unwrap_or(usize::MAX);
+            let log = if known == Sequence::ZERO { &log[..log.len().min(first_partition)] } else { log };
             Tail { entries: log[log.len().saturating_sub(rows)..].to_vec() }
         }))
     }
@@ -57,9 +59,11 @@ impl Log for World {
         sequence: Sequence,
         _: Consistency,
     ) -> PortResult<'a, Option<Entry>> {
-        Box::pin(self.call("read_one", move |state| {
-            state.log(conversation).iter().find(|e| e.sequence == sequence).cloned()
-        }))
+        Box::pin(
+            self.call("read_one", move |state| {
+                state.log(conversation).iter().find(|e| e.sequence == sequence).cloned()
+            }),
+        )
     }
 
     fn append<'a>(&'a self, entry: &'a Entry) -> PortResult<'a, Append> {
@@ -172,9 +176,7 @@ impl Conversations for World {
 
 impl Sessions for World {
     fn put<'a>(&'a self, session: &'a Session) -> PortResult<'a, Option<Session>> {
-        Box::pin(self.call("put_session", move |state| {
-            state.sessions.insert(session.owner.clone(), session.clone())
-        }))
+        Box::pin(self.call("put_session", move |state| state.sessions.insert(session.owner.clone(), session.clone())))
     }
 
     fn of_user<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Vec<Session>> {

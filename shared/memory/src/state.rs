@@ -44,6 +44,7 @@ pub(crate) struct State {
     pub(crate) published: Vec<StreamRecord>,
     pub(crate) posted: Vec<Posted>,
     pub(crate) calls: Vec<Call>,
+    pub(crate) stalled: BTreeSet<&'static str>,
 }
 
 impl State {

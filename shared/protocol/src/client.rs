@@ -285,7 +285,8 @@ mod tests {
 
     #[test]
     fn a_payload_keeps_its_bytes() {
-        let text = r#"{"conversationId":"x","clientMsgId":"1","payload":{"z":1.10,"a":12345678901234567890123},"ts":1}"#;
+        let text =
+            r#"{"conversationId":"x","clientMsgId":"1","payload":{"z":1.10,"a":12345678901234567890123},"ts":1}"#;
         let send: MessageSend = parse_body(text).unwrap();
         assert_eq!(send.payload.text(), r#"{"z":1.10,"a":12345678901234567890123}"#);
         let frame = serde_json::to_string(&ClientFrame::Send(Box::new(send))).unwrap();

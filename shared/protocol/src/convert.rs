@@ -59,11 +59,7 @@ fn since(name: &str, value: u64) -> Result<Sequence, ParseError> {
 }
 
 /// Checks a `message.send` and makes it a request.
-pub fn send_request(
-    sender: &Sender,
-    send: MessageSend,
-    express_sockets_max: usize,
-) -> Result<SendRequest, ParseError> {
+pub fn send_request(sender: &Sender, send: MessageSend, express_sockets_max: usize) -> Result<SendRequest, ParseError> {
     let conversation = conversation_id("conversationId", &send.conversation_id)?;
     let client_msg_id = field("clientMsgId", ClientMsgId::parse(&send.client_msg_id))?;
     let payload = send.payload.text();
@@ -116,10 +112,9 @@ fn fits_a_frame(request: &SendRequest) -> Result<(), ParseError> {
 
 fn media_handle(handle: Option<&str>) -> Result<Option<std::sync::Arc<str>>, ParseError> {
     match handle {
-        Some(h) if h.is_empty() || h.len() > limits::MEDIA_HANDLE_BYTES_MAX => Err(ParseError::field(
-            "mediaHandle",
-            format_args!("must be 1 to {} bytes", limits::MEDIA_HANDLE_BYTES_MAX),
-        )),
+        Some(h) if h.is_empty() || h.len() > limits::MEDIA_HANDLE_BYTES_MAX => {
+            Err(ParseError::field("mediaHandle", format_args!("must be 1 to {} bytes", limits::MEDIA_HANDLE_BYTES_MAX)))
+        }
         other => Ok(other.map(Into::into)),
     }
 }

@@ -100,7 +100,9 @@ impl ServerFrame {
             (frame, Some(reply_to)) => serde_json::to_string(&Reply { frame, reply_to }),
             (frame, None) => serde_json::to_string(frame),
         };
-        text.unwrap_or_else(|_| r#"{"type":"error","code":"internal","message":"the answer could not be written"}"#.into())
+        text.unwrap_or_else(|_| {
+            r#"{"type":"error","code":"internal","message":"the answer could not be written"}"#.into()
+        })
     }
 }
 

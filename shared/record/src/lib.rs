@@ -121,7 +121,8 @@ impl EntryRecord {
             return Err(RecordError::Version(self.v));
         }
         let id = |id: Option<String>| id.as_deref().map(MessageId::parse).transpose();
-        let envelopes = self.en.iter().map(|(device, envelope)| Ok((DeviceId::parse(device)?, envelope.as_str().into())));
+        let envelopes =
+            self.en.iter().map(|(device, envelope)| Ok((DeviceId::parse(device)?, envelope.as_str().into())));
         Ok(Entry {
             conversation,
             sequence: Sequence(self.seq),
@@ -246,10 +247,7 @@ mod tests {
                         ttl_seconds: ttl,
                         envelopes: [(sender.device, "AAAA".into())].into(),
                     },
-                    state: ConversationState {
-                        epoch: epoch.into(),
-                        membership_version: Sequence(version.into()),
-                    },
+                    state: ConversationState { epoch: epoch.into(), membership_version: Sequence(version.into()) },
                 }
             })
     }

@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{
-    AppName, BehaviorVersion, SdkConfig,
-    retry::RetryConfig,
-    timeout::TimeoutConfig,
-};
+use aws_config::{AppName, BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},

@@ -3,11 +3,7 @@
 
 use tidings_auth::{ConnectError, TicketError};
 use tidings_domain::{
-    history::ReadError,
-    ports::Unavailable,
-    receipts::ReceiptError,
-    send::SendError,
-    sync::SyncError,
+    history::ReadError, ports::Unavailable, receipts::ReceiptError, send::SendError, sync::SyncError,
 };
 use tidings_protocol::{ErrorCode, ErrorFrame, ParseError};
 use tidings_telemetry::chain;
@@ -102,9 +98,7 @@ impl From<ReceiptError> for Failure {
     fn from(error: ReceiptError) -> Self {
         match &error {
             ReceiptError::NotAMember(conversation) => Self::not_a_member(conversation),
-            ReceiptError::NoSuchSequence(_) => {
-                Self::of_field(ErrorCode::BadRequest, "upTo", format!("upTo: {error}"))
-            }
+            ReceiptError::NoSuchSequence(_) => Self::of_field(ErrorCode::BadRequest, "upTo", format!("upTo: {error}")),
             ReceiptError::NoSuchMessage(_) => {
                 Self::of_field(ErrorCode::NotFound, "messageId", format!("messageId: {error}"))
             }

@@ -31,12 +31,7 @@ impl Default for HttpFetch {
     fn default() -> Self {
         let settings =
             HttpConnectorSettings::builder().connect_timeout(ATTEMPT_TIMEOUT).read_timeout(ATTEMPT_TIMEOUT).build();
-        Self(
-            Connector::builder()
-                .connector_settings(settings)
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build(),
-        )
+        Self(Connector::builder().connector_settings(settings).tls_provider(Provider::Rustls(CryptoMode::Ring)).build())
     }
 }
 

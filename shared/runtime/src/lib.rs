@@ -21,7 +21,5 @@ pub use clock::SystemClock;
 pub use failure::Failure;
 pub use function::{Function, FunctionError, run};
 pub use http::{HttpAnswer, HttpRequest};
-pub use websocket::{
-    Frame, FrameFunction, FrameHandler, Handshake, Refusals, WebSocketEvent, answer_nothing,
-};
 pub use tidings_telemetry::chain as error_chain;
+pub use websocket::{Frame, FrameFunction, FrameHandler, Handshake, Refusals, WebSocketEvent, answer_nothing};

@@ -240,10 +240,7 @@ impl DynamoConversations {
                     .condition_expression("attribute_exists(cid)")
                     .update_expression("DELETE #ring :surplus")
                     .expression_attribute_names("#ring", format!("{RING_PREFIX}{device}"))
-                    .expression_attribute_values(
-                        ":surplus",
-                        binary_set(ring.surplus().iter().map(RingEntry::as_bytes)),
-                    )
+                    .expression_attribute_values(":surplus", binary_set(ring.surplus().iter().map(RingEntry::as_bytes)))
                     .send()
                     .await
                     .map_err(failed("trim a ring"))?;
@@ -263,7 +260,8 @@ impl DynamoConversations {
         let act = activity_bucket(now);
         match mark {
             Watermark::Delivered => {
-                let (condition, set) = ("attribute_not_exists(dl) OR dl < :seq", "dl = :seq, act = if_not_exists(act, :act)");
+                let (condition, set) =
+                    ("attribute_not_exists(dl) OR dl < :seq", "dl = :seq, act = if_not_exists(act, :act)");
                 Ok(self.raise_if(conversation, user, condition, set, up_to, act).await?.is_ok())
             }
             // Read implies delivered, and moves the conversation in the lists of the user's other devices.
@@ -271,7 +269,8 @@ impl DynamoConversations {
                 let condition = "(attribute_not_exists(rd) OR rd < :seq) AND (attribute_not_exists(dl) OR dl <= :seq)";
                 let both = self.raise_if(conversation, user, condition, "rd = :seq, dl = :seq, act = :act", up_to, act);
                 let Err(row) = both.await? else { return Ok(true) };
-                let read = row.map(|row| optional_number(&row, "rd")).transpose().map_err(failed("read a member row"))?;
+                let read =
+                    row.map(|row| optional_number(&row, "rd")).transpose().map_err(failed("read a member row"))?;
                 if read.flatten().unwrap_or_default() >= up_to.0 {
                     return Ok(false);
                 }
@@ -313,10 +312,7 @@ impl DynamoConversations {
     }
 
     fn update(&self, conversation: &ConversationId, user: &UserId) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(row_key(conversation, member_key(user))))
+        self.client.update_item().table_name(&self.table).set_key(Some(row_key(conversation, member_key(user))))
     }
 }
 

@@ -111,8 +111,11 @@ impl DynamoLog {
     }
 
     async fn tail(&self, conversation: &ConversationId, known: Sequence, limit: usize) -> Result<Tail, Unavailable> {
-        let start = if known == Sequence::ZERO { 0 } else { partition_of(known) };
-        let (mut partition, mut newest_first) = self.last_partition(conversation, start, limit).await?;
+        let (mut partition, mut newest_first) = if known == Sequence::ZERO {
+            (0, self.newest(conversation, 0, limit).await?)
+        } else {
+            self.last_partition(conversation, partition_of(known), limit).await?
+        };
         while newest_first.len() < limit && partition > 0 {
             partition -= 1;
             let more = self.newest(conversation, partition, limit - newest_first.len()).await?;
@@ -186,8 +189,7 @@ impl DynamoLog {
     }
 
     async fn put(&self, entry: &Entry) -> Result<Append, Unavailable> {
-        let mut item: Item =
-            serde_dynamo::to_item(EntryRecord::from(entry)).map_err(failed("write a log row"))?;
+        let mut item: Item = serde_dynamo::to_item(EntryRecord::from(entry)).map_err(failed("write a log row"))?;
         item.insert("pk".into(), partition_key(&entry.conversation, partition_of(entry.sequence)));
         let put = self
             .client

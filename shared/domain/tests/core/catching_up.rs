@@ -138,8 +138,7 @@ async fn the_list_counts_what_others_wrote_and_goes_on_where_it_ended() {
     send(send_ports(&world), &message(&bob, &with_carol, "1")).await.unwrap();
     fan_out(fanout_ports(&world), 256, world.take_published()).await;
     let all = list(sync_ports(&world), &bob.user, &ListCursor::default(), 100).await.unwrap();
-    let unread: Vec<(String, u64)> =
-        all.conversations.iter().map(|s| (s.conversation.to_string(), s.unread)).collect();
+    let unread: Vec<(String, u64)> = all.conversations.iter().map(|s| (s.conversation.to_string(), s.unread)).collect();
     assert_eq!(unread, [("u:bob|u:carol".into(), 0), ("u:alice|u:bob".into(), 3)]);
 
     let first = list(sync_ports(&world), &bob.user, &ListCursor::default(), 1).await.unwrap();

@@ -61,14 +61,7 @@ pub(crate) fn message(sender: &Sender, conversation: &ConversationId, id: &str) 
 }
 
 pub(crate) fn send_ports(world: &World) -> SendPorts<'_> {
-    SendPorts {
-        log: world,
-        conversations: world,
-        sessions: world,
-        bus: world,
-        gateway: world,
-        clock: world,
-    }
+    SendPorts { log: world, conversations: world, sessions: world, bus: world, gateway: world, clock: world }
 }
 
 pub(crate) fn fanout_ports(world: &World) -> FanoutPorts<'_> {

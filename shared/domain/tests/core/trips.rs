@@ -33,14 +33,8 @@ async fn a_message_takes_three_sequential_trips_before_sent() {
         let (before, started) = (world.calls().len(), world.now());
         send(send_ports(&world), &message(&alice, &alice_and_bob(), id)).await.unwrap();
         assert_eq!(world.now().ms_since(started), 3, "trips of message {id}");
-        let expected = [
-            ("append", 1),
-            ("post", 1),
-            ("publish", 1),
-            ("read_tail", 1),
-            ("sessions_of_user", 1),
-            ("standing", 1),
-        ];
+        let expected =
+            [("append", 1), ("post", 1), ("publish", 1), ("read_tail", 1), ("sessions_of_user", 1), ("standing", 1)];
         assert_eq!(calls_since(&world, before), expected.into(), "calls of message {id}");
     }
 }

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use tidings_domain::{
     fanout::fan_out,
     ids::{MessageId, Sequence},
-    send::{SendError, SendRequest, send},
+    limits::{DELIVERY_MS_MAX, PARTITION_SEQUENCES},
+    send::{KnownTails, SendError, SendRequest, send},
 };
 use tidings_memory::{Faults, World};
 
@@ -110,6 +111,38 @@ async fn a_marked_resend_is_known_for_ever() {
     let again = send(send_ports(&world), &request).await.unwrap();
     assert!(again.duplicate);
     assert_eq!(again.entry.sequence, sequences[3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_longer_than_a_partition_is_appended_to_whatever_is_known_of_it() {
+    let world = World::new(1);
+    let conversation = alice_and_bob();
+    let alice = device("alice", "phone");
+    let known = KnownTails::default();
+    for n in 0..PARTITION_SEQUENCES + 3 {
+        let mut request = message(&alice, &conversation, &n.to_string());
+        request.known = known.get(&conversation);
+        known.note(&send(send_ports(&world), &request).await.unwrap().entry);
+    }
+    // Nothing known, and no member row either: the log itself tells that it goes on.
+    let cold = send(send_ports(&world), &message(&alice, &conversation, "cold")).await.unwrap();
+    assert_eq!(cold.entry.sequence, Sequence(PARTITION_SEQUENCES + 4));
+    fan_out(fanout_ports(&world), 256, world.take_published()).await;
+    let before = world.calls().len();
+    send(send_ports(&world), &message(&alice, &conversation, "cold again")).await.unwrap();
+    let reads = world.calls()[before..].iter().filter(|call| call.operation == "read_tail").count();
+    assert_eq!(reads, 2, "the member row says where to look");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_socket_or_stream_does_not_hold_up_the_answer() {
+    let world = World::new(1);
+    let (alice, bob) = (device("alice", "phone"), device("bob", "phone"));
+    world.open(&session(&bob, "b", &world));
+    world.stall(&["post", "publish"]);
+    let started = world.now();
+    send(send_ports(&world), &message(&alice, &alice_and_bob(), "1")).await.unwrap();
+    assert_eq!(world.now().ms_since(started), 2 + DELIVERY_MS_MAX);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,163 @@
+//! What the texts and numbers on the wire must look like. The wire types hold plain strings and
+//! integers, since their checks are made where they become domain types; here is the same in
+//! the words of JSON Schema, with the limits of the domain.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use tidings_domain::limits;
+
+/// Sequences are below this: JSON numbers hold them exactly, with room to spare.
+pub const SEQUENCE_MAX: u64 = (1 << 40) - 1;
+/// The largest integer that every JSON reader holds exactly.
+pub const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
+
+macro_rules! wire_type {
+    ($(#[$doc:meta])* $name:ident, $schema:tt) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+wire_type!(
+    /// A user.
+    UserId,
+    {
+        "description": "A user: the `sub` of the access token.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9._-]{1,64}$"
+    }
+);
+wire_type!(
+    /// A device.
+    DeviceId,
+    {
+        "description": "A device of one user, named by the client. Two users may use the same name.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9._:-]{1,64}$"
+    }
+);
+wire_type!(
+    /// A conversation.
+    ConversationId,
+    {
+        "description": "`u:A|u:B` for two users, the ids in ascending order of their bytes (the same id twice: notes to oneself), \
+or `g:ID` for a group.",
+        "type": "string",
+        "pattern": "^(u:[A-Za-z0-9._-]{1,64}\\|u:[A-Za-z0-9._-]{1,64}|g:[A-Za-z0-9._-]{1,64})$"
+    }
+);
+wire_type!(
+    /// The service's name for an entry.
+    MessageId,
+    {
+        "description": "The service's name for an entry. Equal sends have equal ids.",
+        "type": "string",
+        "pattern": "^m:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+    }
+);
+wire_type!(
+    /// The sender's own name for a message.
+    ClientMsgId,
+    {
+        "description": "The sender's own name for a message, unique for the device and conversation; without control characters.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"
+    }
+);
+wire_type!(
+    /// The place of an entry.
+    Sequence,
+    {
+        "description": "The place of an entry in its conversation. The first entry has 1; there are no gaps and no repeats.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": (SEQUENCE_MAX)
+    }
+);
+wire_type!(
+    /// The place of an entry, or the one before the first.
+    SequenceOrZero,
+    {
+        "description": "The place of an entry in its conversation, or 0: before the first.",
+        "type": "integer",
+        "minimum": 0,
+        "maximum": (SEQUENCE_MAX)
+    }
+);
+wire_type!(
+    /// A moment.
+    Timestamp,
+    {
+        "description": "A moment, in milliseconds since the Unix epoch.",
+        "type": "integer",
+        "minimum": 0,
+        "maximum": (SAFE_INTEGER_MAX)
+    }
+);
+wire_type!(
+    /// A count.
+    Count,
+    { "type": "integer", "minimum": 0, "maximum": (SAFE_INTEGER_MAX) }
+);
+wire_type!(
+    /// A key package's output for one device.
+    Envelope,
+    {
+        "description": "What only one device may read: base64, with padding.",
+        "type": "string",
+        "maxLength": (limits::ENVELOPE_BYTES_MAX),
+        "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==|[A-Za-z0-9+/]=))?$"
+    }
+);
+wire_type!(
+    /// Content in object storage.
+    MediaHandle,
+    {
+        "description": "The name of content in object storage.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": (limits::MEDIA_HANDLE_BYTES_MAX)
+    }
+);
+wire_type!(
+    /// The life of a message.
+    TtlSeconds,
+    {
+        "description": "The life of the message, in seconds: a year at most.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": (limits::TTL_SECONDS_MAX)
+    }
+);
+wire_type!(
+    /// The tie between a frame and its answer.
+    FrameId,
+    {
+        "description": "Chosen by the client for one frame; its answer carries the same as `replyTo`.",
+        "type": "string",
+        "maxLength": 64
+    }
+);
+
+/// What an error says for a program.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct ErrorDetails {
+    /// The field at fault, as a path.
+    field: Option<String>,
+    /// With `stale_epoch`: the MLS epoch of the conversation.
+    epoch: Option<u64>,
+}
