@@ -1,5 +1,7 @@
 //! Access tokens against a key set that rotates, ages and goes away; tickets; devices.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},

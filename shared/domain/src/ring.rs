@@ -38,7 +38,7 @@ impl RingEntry {
         Sequence(u64::from_be_bytes([0, 0, 0, s4, s3, s2, s1, s0]))
     }
 
-    fn may_be(&self, id: MessageId) -> bool {
+    fn may_be(self, id: MessageId) -> bool {
         self.0[..3] == id.fingerprint()
     }
 }

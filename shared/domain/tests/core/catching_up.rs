@@ -146,7 +146,7 @@ async fn the_list_counts_what_others_wrote_and_goes_on_where_it_ended() {
     let second = list(sync_ports(&world), &bob.user, &first.next, 1).await.unwrap();
     assert!(!second.has_more);
     assert_ne!(first.conversations[0].conversation, second.conversations[0].conversation);
-    tokio::time::sleep(std::time::Duration::from_secs(7200)).await;
+    tokio::time::sleep(std::time::Duration::from_hours(2)).await;
     let later = list(sync_ports(&world), &bob.user, &ListCursor { since: world.now(), middle: None }, 9).await;
     assert!(later.unwrap().conversations.is_empty());
 }

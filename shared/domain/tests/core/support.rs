@@ -1,8 +1,10 @@
 //! What the tests share.
 
+use std::collections::BTreeMap;
+
 use tidings_domain::{
     fanout::FanoutPorts,
-    ids::{ClientMsgId, ConnectionId, ConversationId, DeviceId, Sender, Sequence, UserId},
+    ids::{ClientMsgId, ConnectionId, ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     log::{Content, ContentKind, EventKind},
     receipts::ReceiptPorts,
     repair::RepairPorts,
@@ -45,13 +47,13 @@ pub(crate) fn message(sender: &Sender, conversation: &ConversationId, id: &str) 
         content: Content {
             kind: ContentKind::Text,
             payload: r#"{"text":"hey"}"#.into(),
-            client_ts: Default::default(),
+            client_ts: Timestamp::default(),
             media_handle: None,
             in_reply_to: None,
             thread_root: None,
             mentions: Vec::new(),
             ttl_seconds: None,
-            envelopes: Default::default(),
+            envelopes: BTreeMap::default(),
         },
         epoch: None,
         resend_after: None,
