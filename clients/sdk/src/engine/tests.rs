@@ -291,7 +291,11 @@ fn errors_find_whom_they_concern() {
     assert_eq!(answer.try_recv().unwrap().unwrap_err(), RequestError::TimedOut);
 
     let (reply, mut answer) = oneshot::channel();
+    engine.command(Command::Pull { pull: pull.clone(), reply }, ms(12_000));
     engine.lost(ms(12_000));
+    assert_eq!(answer.try_recv().unwrap().unwrap_err(), RequestError::NotConnected);
+
+    let (reply, mut answer) = oneshot::channel();
     engine.command(Command::Pull { pull, reply }, ms(12_000));
     assert_eq!(answer.try_recv().unwrap().unwrap_err(), RequestError::NotConnected);
 }

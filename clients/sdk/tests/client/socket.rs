@@ -293,18 +293,33 @@ async fn a_connection_is_renewed_before_its_end() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_loses_nothing() {
+async fn a_slow_reader_slows_the_service_down_and_loses_nothing() {
+    const LAST: u64 = 2_000;
     let fake = Fake::start().await;
     let (_client, mut events) = fake.client().connect().unwrap();
     let mut peer = fake.greet().await;
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
     let writer = tokio::spawn(async move {
-        for sequence in 1..=3_000 {
-            peer.message(sequence).await;
+        let text = "x".repeat(16 * 1024);
+        for sequence in 1..=LAST {
+            let mut frame = entry(sequence);
+            (frame["type"], frame["payload"]) = (json!("message.new"), json!({"text": text}));
+            peer.say(frame).await;
+            count.fetch_add(1, Ordering::SeqCst);
         }
         peer
     });
-    tokio::time::sleep(ms(300)).await;
-    for sequence in 1..=3_000 {
+    // The service gets no further than what fits on the way.
+    let stuck_at = loop {
+        let before = written.load(Ordering::SeqCst);
+        tokio::time::sleep(ms(250)).await;
+        if written.load(Ordering::SeqCst) == before {
+            break before;
+        }
+    };
+    assert!(stuck_at < 2_000, "everything was taken in: {stuck_at}");
+    for sequence in 1..=LAST {
         assert_eq!(next_message(&mut events).await, sequence);
     }
     writer.await.unwrap();

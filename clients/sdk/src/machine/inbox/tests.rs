@@ -107,6 +107,18 @@ fn a_failed_pull_is_made_again() {
 }
 
 #[test]
+fn few_conversations_are_pulled_at_once() {
+    let mut inbox = Inbox::new((0..10).map(|n| (format!("g:{n}"), 1)));
+    for n in 0..10 {
+        inbox.exists(&format!("g:{n}"), 2, ms(0));
+    }
+    let pulls = inbox.pulls(ms(0));
+    assert_eq!((pulls.len(), inbox.pulls(ms(0)).len(), inbox.wake()), (PULLS_MAX, 0, None));
+    inbox.pull_failed(&pulls[0].0, None, ms(0), 0.0);
+    assert_eq!(inbox.pulls(ms(0)).len(), 1, "the next one has its turn");
+}
+
+#[test]
 fn while_the_service_drains_a_gap_is_no_gap() {
     let mut inbox = held_at(4);
     inbox.drain_begins();

@@ -64,6 +64,17 @@ fn a_read_of_a_part_leaves_the_rest_to_an_acknowledgement() {
 }
 
 #[test]
+fn an_acknowledgement_that_a_waiting_read_will_say_is_not_sent() {
+    let mut receipts = receipts();
+    receipts.received(CONVERSATION, 2, 1..=2, ms(0));
+    receipts.read(CONVERSATION, 1, ms(100));
+    assert_eq!(receipts.take(ms(100)), [read(1)]);
+    receipts.read(CONVERSATION, 2, ms(200));
+    assert_eq!(receipts.take(ms(399)), [], "the acknowledgement was due at 300");
+    assert_eq!(receipts.take(ms(400)), [read(2)]);
+}
+
+#[test]
 fn own_messages_need_none_but_are_counted_in() {
     let mut receipts = receipts();
     receipts.received(CONVERSATION, 1, None, ms(0));
