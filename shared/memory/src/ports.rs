@@ -20,12 +20,16 @@ use tokio::time::sleep;
 use crate::{World, state::Posted};
 
 impl Log for World {
-    fn read_tail<'a>(&'a self, conversation: &'a ConversationId, known: Sequence, rows: usize) -> PortResult<'a, Tail> {
+    fn read_tail<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        known: Sequence,
+        rows_max: usize,
+    ) -> PortResult<'a, Tail> {
         Box::pin(self.call("read_tail", move |state| {
-            let log = state.log(conversation);
-            let first_partition = usize::try_from(partition_end(0).0).unwrap_or(usize::MAX);
-            let log = if known == Sequence::ZERO { &log[..log.len().min(first_partition)] } else { log };
-            Tail { entries: log[log.len().saturating_sub(rows)..].to_vec() }
+            let looked_at = |e: &&Entry| known > Sequence::ZERO || e.sequence <= partition_end(0);
+            let rows: Vec<Entry> = state.log(conversation).iter().filter(looked_at).cloned().collect();
+            Tail { entries: rows[rows.len().saturating_sub(rows_max)..].to_vec() }
         }))
     }
 

@@ -1,0 +1,24 @@
+//! The conformance suite on the world in memory.
+
+use tidings_memory::World;
+use tidings_testkit::Subject;
+
+macro_rules! in_memory {
+    ($check:ident) => {
+        #[tokio::test(start_paused = true)]
+        async fn $check() {
+            let world = World::new(1);
+            let subject = Subject {
+                log: &world,
+                conversations: &world,
+                sessions: &world,
+                devices: &world,
+                tickets: &world,
+                run: "r",
+            };
+            tidings_testkit::$check(subject).await;
+        }
+    };
+}
+
+tidings_testkit::conformance!(in_memory);

@@ -1,0 +1,68 @@
+//! Sessions, devices and tickets.
+
+use tidings_domain::{
+    ids::{ConnectionId, Timestamp},
+    ports::Refresh,
+    session::{Grant, Session},
+};
+
+use crate::Subject;
+
+/// A moment on a whole second: rows keep the end of a session by the second.
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+fn connection(name: &str) -> ConnectionId {
+    ConnectionId::parse(name).unwrap()
+}
+
+/// A session is its latest socket's alone: no other can prolong or remove it.
+pub async fn a_session_is_its_sockets_alone(s: Subject<'_>) {
+    let owner = s.device("alice", "phone");
+    let session = |name: &str| Session {
+        owner: owner.clone(),
+        connection: connection(name),
+        endpoint: "https://cell.example/v1".into(),
+        connected_at: NOW,
+        active_at: NOW,
+        expires_at: NOW.plus_ms(300_000),
+    };
+    let refresh = async |name: &str, at: Timestamp| {
+        let expires_at = at.plus_ms(300_000);
+        s.sessions.refresh(&owner, &connection(name), at, expires_at, true).await.unwrap()
+    };
+    assert_eq!(refresh("one", NOW).await, Refresh::Lost, "there is none");
+    assert_eq!(s.sessions.put(&session("one")).await.unwrap(), None);
+    assert_eq!(s.sessions.put(&session("two")).await.unwrap(), Some(session("one")));
+    s.sessions.remove(&owner, &connection("one")).await.unwrap();
+    assert_eq!(s.sessions.of_user(&owner.user).await.unwrap(), [session("two")], "the late farewell of the first");
+    assert_eq!(refresh("one", NOW).await, Refresh::Superseded);
+    let later = NOW.plus_ms(200_000);
+    assert_eq!(refresh("two", later).await, Refresh::Prolonged);
+    let prolonged = s.sessions.of_user(&owner.user).await.unwrap().remove(0);
+    assert_eq!((prolonged.expires_at, prolonged.active_at), (later.plus_ms(300_000), later));
+    assert_eq!(refresh("two", NOW.plus_ms(900_000)).await, Refresh::Lost, "its time has passed");
+    s.sessions.remove(&owner, &connection("two")).await.unwrap();
+    assert!(s.sessions.of_user(&owner.user).await.unwrap().is_empty());
+}
+
+/// A device is known from its first use, and remembers its latest.
+pub async fn a_device_is_known_from_its_first_use(s: Subject<'_>) {
+    let (phone, web) = (s.device("dora", "phone"), s.device("dora", "web"));
+    assert_eq!(s.devices.find(&phone).await.unwrap(), None);
+    for (device, at) in [(&phone, 5), (&web, 6), (&phone, 9)] {
+        s.devices.touch(device, Timestamp(at)).await.unwrap();
+    }
+    let found = s.devices.find(&phone).await.unwrap().unwrap();
+    assert_eq!((found.seen_at, found.revoked), (Timestamp(9), false));
+    assert_eq!(s.devices.of_user(&phone.user).await.unwrap().len(), 2);
+}
+
+/// A ticket is taken once.
+pub async fn a_ticket_is_taken_once(s: Subject<'_>) {
+    let grant = Grant { owner: s.device("alice", "web"), expires_at: Timestamp(1_800_000_030_123) };
+    let hash = format!("hash-{}", s.run);
+    assert_eq!(s.tickets.take(&hash).await.unwrap(), None);
+    s.tickets.put(&hash, &grant).await.unwrap();
+    assert_eq!(s.tickets.take(&hash).await.unwrap(), Some(grant));
+    assert_eq!(s.tickets.take(&hash).await.unwrap(), None);
+}
