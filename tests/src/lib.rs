@@ -1,1 +1,35 @@
-//! End to end, parity and coverage tests
+//! What the tests drive the running stack with: sockets, HTTP, tokens, and a look behind the
+//! service at its tables, queues and meters.
+//!
+//! Every test makes its own users, so all of them run side by side on one stack. Nothing sleeps to
+//! let something happen: what is awaited is asked for until it is there, or until a deadline that
+//! only a broken stack misses.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic that says what was expected"
+)]
+
+mod aws;
+mod http;
+mod jwt;
+mod meter;
+mod retry;
+mod rows;
+mod socket;
+mod stack;
+mod template;
+mod user;
+
+pub use aws::{dynamodb, get_item, kinesis_put, query, sqs_receive};
+pub use http::{Answer, Http, encoded};
+pub use jwt::{ForeignKey, token, token_with, unsigned};
+pub use meter::{Call, WireFrame, calls, frames};
+pub use retry::{DEADLINE, eventually};
+pub use rows::{seed_log, seed_member, seeded_payload};
+pub use socket::{Opening, Socket, message};
+pub use stack::Stack;
+pub use template::{Resource, Template, repository};
+pub use user::{Device, User, direct, fresh, now_ms};

@@ -1,0 +1,72 @@
+//! Behind the service: its tables, stream and queues, by the plain HTTP of the local AWS.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::{http::http_client, stack::Stack};
+
+async fn call(target: &str, content_type: &str, body: &Value) -> Result<Value, Value> {
+    let answer = http_client()
+        .post(format!("{}/", Stack::get().endpoint_url))
+        .header("x-amz-target", target)
+        .header("content-type", content_type)
+        .body(body.to_string())
+        .send()
+        .await
+        .unwrap_or_else(|error| panic!("{target}: {error:?}"));
+    let good = answer.status().is_success();
+    let text = answer.text().await.unwrap();
+    let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+    if good { Ok(value) } else { Err(value) }
+}
+
+/// A call of DynamoDB; the table is named as in the template.
+pub async fn dynamodb(action: &str, table: &str, mut body: Value) -> Value {
+    body["TableName"] = json!(Stack::get().table(table));
+    dynamodb_raw(action, &body).await
+}
+
+pub(crate) async fn dynamodb_raw(action: &str, body: &Value) -> Value {
+    let target = format!("DynamoDB_20120810.{action}");
+    let answer = call(&target, "application/x-amz-json-1.0", body).await;
+    answer.unwrap_or_else(|error| panic!("{action} {body}: {error}"))
+}
+
+/// An item, strongly consistent; null where there is none.
+pub async fn get_item(table: &str, key: Value) -> Value {
+    dynamodb("GetItem", table, json!({ "Key": key, "ConsistentRead": true })).await["Item"].take()
+}
+
+/// The items of a partition.
+pub async fn query(table: &str, key_name: &str, key: &str) -> Vec<Value> {
+    let body = json!({
+        "KeyConditionExpression": "#k = :k",
+        "ExpressionAttributeNames": { "#k": key_name },
+        "ExpressionAttributeValues": { ":k": { "S": key } },
+        "ConsistentRead": true,
+    });
+    dynamodb("Query", table, body).await["Items"].as_array().unwrap().clone()
+}
+
+/// Puts a record straight on the event stream.
+pub async fn kinesis_put(partition_key: &str, data: &[u8]) {
+    let body = json!({
+        "StreamName": Stack::get().stream,
+        "PartitionKey": partition_key,
+        "Data": STANDARD.encode(data),
+    });
+    call("Kinesis_20131202.PutRecord", "application/x-amz-json-1.1", &body).await.unwrap();
+}
+
+/// Messages of the on-failure queue whose name has this in it. They stay in the queue: other
+/// tests look into it too.
+pub async fn sqs_receive(name: &str) -> Vec<Value> {
+    const JSON: &str = "application/x-amz-json-1.0";
+    let queues = call("AmazonSQS.ListQueues", JSON, &json!({})).await.unwrap();
+    let urls = queues["QueueUrls"].as_array().unwrap();
+    let url = urls.iter().find(|url| url.as_str().unwrap().contains(name)).expect("the queue");
+    let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
+    let answer = call("AmazonSQS.ReceiveMessage", JSON, &body).await.unwrap();
+    let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+    messages.iter().map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap()).collect()
+}
