@@ -73,9 +73,8 @@ impl FrameHandler for Presence {
         Box::pin(async move {
             match frame.frame_type {
                 FrameType::Heartbeat => self.heartbeat(&frame).await.map(Some),
-                FrameType::Subscribe => self.subscribe(&frame).await.map(Some),
-                // Nothing is kept for a subscription: it answers with the present state.
-                FrameType::Unsubscribe => presence_users(&parse_body(frame.text)?).map(|_| None).map_err(Into::into),
+                // Nothing is kept for a subscription: both answer with the present state.
+                FrameType::Subscribe | FrameType::Unsubscribe => self.subscribe(&frame).await.map(Some),
                 _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
             }
         })

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tidings_domain::limits;
 
 use crate::{
     Kind, Payload,
     error::{ErrorCode, ParseError},
+    schema::types,
 };
 
 /// A frame from a client. Serialised, it carries its `type`.
@@ -89,6 +91,7 @@ pub struct FrameHeader {
     pub frame_type: String,
     /// Echoed in the answer as `replyTo`; at most 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::FrameId>")]
     pub id: Option<String>,
     /// Continues a trace (W3C).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +121,7 @@ pub struct Hello {
     pub resume_token: Option<String>,
     /// The last sequence held, by conversation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<types::ConversationId, types::SequenceOrZero>")]
     pub cursors: BTreeMap<String, u64>,
 }
 
@@ -126,42 +130,54 @@ pub struct Hello {
 #[serde(rename_all = "camelCase")]
 pub struct MessageSend {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The sender's own name for the message, unique for the device and conversation.
+    #[schemars(with = "types::ClientMsgId")]
     pub client_msg_id: String,
-    /// The content.
+    /// The content: any JSON value, of at most 24 KiB of JSON text; opaque to the service.
     pub payload: Payload,
     /// The sender's clock, in ms since the epoch; for display only.
+    #[schemars(with = "types::Timestamp")]
     pub ts: u64,
     /// What sort of content; `text` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// Content in object storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MediaHandle>")]
     pub media_handle: Option<String>,
     /// The message answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MessageId>")]
     pub in_reply_to: Option<String>,
     /// The first message of the thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MessageId>")]
     pub thread_root: Option<String>,
     /// Users to draw the attention of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<types::UserId>", length(max = limits::MENTIONS_MAX))]
     pub mentions: Vec<String>,
     /// Life in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::TtlSeconds>")]
     pub ttl_seconds: Option<u64>,
     /// What only one device may read, by device, in base64.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<types::DeviceId, types::Envelope>", extend("maxProperties" = limits::ENVELOPES_MAX))]
     pub envelopes: BTreeMap<String, String>,
     /// The MLS epoch that the content was made in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Count>")]
     pub epoch: Option<u64>,
     /// 1 at the first send, 2 at the first resend, and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub attempt: Option<u32>,
     /// The last sequence held at the first attempt; asked for from attempt 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::SequenceOrZero>")]
     pub base_sequence: Option<u64>,
 }
 
@@ -170,22 +186,29 @@ pub struct MessageSend {
 #[serde(rename_all = "camelCase")]
 pub struct Ack {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The last sequence received, all before it received too.
+    #[schemars(with = "types::Sequence")]
     pub up_to: u64,
 }
 
 /// `message.read`, and the body of `POST /reads`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("anyOf" = [{ "required": ["upTo"], "properties": { "upTo": { "type": "integer" } } },
+    { "required": ["messageId"], "properties": { "messageId": { "type": "string" } } }]))]
 pub struct Read {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The last sequence read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Sequence>")]
     pub up_to: Option<u64>,
     /// The last message read, in place of `upTo`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MessageId>")]
     pub message_id: Option<String>,
 }
 
@@ -194,11 +217,14 @@ pub struct Read {
 #[serde(rename_all = "camelCase")]
 pub struct Pull {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// Entries after this sequence.
+    #[schemars(with = "types::SequenceOrZero")]
     pub since: u64,
     /// So many at most; 100 is the most and where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = limits::PULL_LIMIT_MAX))]
     pub limit: Option<u64>,
 }
 
@@ -215,6 +241,7 @@ pub struct Heartbeat {
 #[serde(rename_all = "camelCase")]
 pub struct PresenceUsers {
     /// At most 200 users.
+    #[schemars(with = "Vec<types::UserId>", length(max = limits::PRESENCE_USERS_MAX))]
     pub user_ids: Vec<String>,
 }
 

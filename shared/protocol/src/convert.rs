@@ -268,7 +268,7 @@ pub fn message_new(entry: &Entry, reader: &DeviceId, now: Timestamp) -> MessageN
         mentions: content.mentions.iter().map(ToString::to_string).collect(),
         ttl_seconds: content.ttl_seconds,
         expired: entry.is_expired(now),
-        envelope: content.envelopes.get(reader).map(|e| e.to_string()),
+        envelope: content.envelopes.get(reader).map(ToString::to_string),
         epoch: (entry.state.epoch > 0).then_some(entry.state.epoch),
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::types;
+
 /// Why a frame or a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +40,7 @@ pub enum ErrorCode {
     /// A defect of the service.
     Internal,
     /// A code of a later version.
+    #[schemars(skip)]
     #[serde(other)]
     Unknown,
 }
@@ -93,15 +96,18 @@ pub struct ErrorFrame {
     pub message: String,
     /// The `id` of the frame that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::FrameId>")]
     pub reply_to: Option<String>,
     /// The message that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_msg_id: Option<String>,
     /// When to come back, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Count>")]
     pub retry_after_ms: Option<u64>,
     /// More, for a program: `field` names the field at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::ErrorDetails>")]
     pub details: Option<serde_json::Value>,
 }
 

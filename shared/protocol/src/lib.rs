@@ -9,6 +9,7 @@ pub mod cursor;
 mod error;
 pub mod http;
 mod payload;
+pub mod schema;
 mod server;
 
 pub use client::{

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tidings_domain::limits;
 
 use crate::{
     FrameHeader, Payload,
     client::parse_body,
     error::{ErrorFrame, ParseError},
+    schema::types,
 };
 
 macro_rules! server_frames {
@@ -149,20 +151,26 @@ pub enum MessageEvent {
 #[serde(rename_all = "camelCase")]
 pub struct SessionReady {
     /// The user, as the credential says.
+    #[schemars(with = "types::UserId")]
     pub user_id: String,
     /// The device.
+    #[schemars(with = "types::DeviceId")]
     pub device_id: String,
     /// For the next `session.hello` of this device.
     pub resume_token: String,
     /// Send `presence.heartbeat` this often.
+    #[schemars(with = "types::Count")]
     pub heartbeat_seconds: u64,
     /// Frames that may be unanswered at once.
     pub send_window: u32,
     /// No larger frames.
+    #[schemars(with = "types::Count")]
     pub max_frame_bytes: u64,
     /// Come back, with jitter, before this moment; ms since the epoch.
+    #[schemars(with = "types::Timestamp")]
     pub reconnect_before: u64,
     /// The server's clock, in ms since the epoch.
+    #[schemars(with = "types::Timestamp")]
     pub server_ts: u64,
 }
 
@@ -171,14 +179,19 @@ pub struct SessionReady {
 #[serde(rename_all = "camelCase")]
 pub struct MessageSent {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The sender's name for the message.
+    #[schemars(with = "types::ClientMsgId")]
     pub client_msg_id: String,
     /// The service's name for it.
+    #[schemars(with = "types::MessageId")]
     pub message_id: String,
     /// Its place in the conversation.
+    #[schemars(with = "types::Sequence")]
     pub sequence: u64,
     /// The server's clock at the append, in ms since the epoch.
+    #[schemars(with = "types::Timestamp")]
     pub ts: u64,
     /// It had been accepted before.
     pub duplicate: bool,
@@ -189,16 +202,22 @@ pub struct MessageSent {
 #[serde(rename_all = "camelCase")]
 pub struct MessageNew {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The service's name for the entry.
+    #[schemars(with = "types::MessageId")]
     pub message_id: String,
     /// Its place in the conversation.
+    #[schemars(with = "types::Sequence")]
     pub sequence: u64,
     /// Who sent it.
+    #[schemars(with = "types::UserId")]
     pub sender_user_id: String,
     /// From which device.
+    #[schemars(with = "types::DeviceId")]
     pub sender_device_id: String,
     /// The sender's name for it.
+    #[schemars(with = "types::ClientMsgId")]
     pub client_msg_id: String,
     /// What sort of event.
     #[serde(default)]
@@ -206,40 +225,50 @@ pub struct MessageNew {
     /// What sort of content.
     #[serde(default)]
     pub kind: Kind,
-    /// The content.
+    /// The content: any JSON value, as it was sent; `null` where it has expired.
     #[serde(default)]
     pub payload: Payload,
     /// The server's clock at the append, in ms since the epoch.
+    #[schemars(with = "types::Timestamp")]
     pub ts: u64,
     /// The sender's clock, in ms since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Timestamp>")]
     pub client_ts: Option<u64>,
     /// The message that an edit, a delete or a reaction is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MessageId>")]
     pub target_message_id: Option<String>,
     /// Content in object storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MediaHandle>")]
     pub media_handle: Option<String>,
     /// The message answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MessageId>")]
     pub in_reply_to: Option<String>,
     /// The first message of the thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MessageId>")]
     pub thread_root: Option<String>,
     /// Users to draw the attention of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<types::UserId>", length(max = limits::MENTIONS_MAX))]
     pub mentions: Vec<String>,
     /// Life in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::TtlSeconds>")]
     pub ttl_seconds: Option<u64>,
     /// It has expired: the content is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expired: bool,
     /// What only this device may read, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Envelope>")]
     pub envelope: Option<String>,
     /// The MLS epoch of the conversation at this entry, where it is encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Count>")]
     pub epoch: Option<u64>,
 }
 
@@ -248,8 +277,10 @@ pub struct MessageNew {
 #[serde(rename_all = "camelCase")]
 pub struct MessageHidden {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The entry.
+    #[schemars(with = "types::MessageId")]
     pub message_id: String,
 }
 
@@ -258,14 +289,19 @@ pub struct MessageHidden {
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The member whose watermark rose.
+    #[schemars(with = "types::UserId")]
     pub user_id: String,
     /// Everything up to this sequence.
+    #[schemars(with = "types::Sequence")]
     pub up_to: u64,
     /// The entry at `upTo`.
+    #[schemars(with = "types::MessageId")]
     pub message_id: String,
     /// The server's clock, in ms since the epoch.
+    #[schemars(with = "types::Timestamp")]
     pub ts: u64,
 }
 
@@ -274,8 +310,10 @@ pub struct Receipt {
 #[serde(rename_all = "camelCase")]
 pub struct ConversationUpdated {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// Its last sequence.
+    #[schemars(with = "types::SequenceOrZero")]
     pub last_sequence: u64,
 }
 
@@ -292,11 +330,13 @@ pub struct PresenceUpdate {
 #[serde(rename_all = "camelCase")]
 pub struct UserPresence {
     /// The user.
+    #[schemars(with = "types::UserId")]
     pub user_id: String,
     /// The state.
     pub state: PresenceState,
     /// When they were last there, in ms since the epoch; absent while online.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Timestamp>")]
     pub last_seen: Option<u64>,
 }
 
@@ -317,6 +357,7 @@ pub enum PresenceState {
 #[serde(rename_all = "camelCase")]
 pub struct PresenceOk {
     /// The server's clock, in ms since the epoch.
+    #[schemars(with = "types::Timestamp")]
     pub server_ts: u64,
 }
 
@@ -325,8 +366,10 @@ pub struct PresenceOk {
 #[serde(rename_all = "camelCase")]
 pub struct Typing {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The member.
+    #[schemars(with = "types::UserId")]
     pub user_id: String,
     /// Whether they type.
     pub active: bool,
@@ -337,10 +380,13 @@ pub struct Typing {
 #[serde(rename_all = "camelCase")]
 pub struct DeviceChanged {
     /// The user.
+    #[schemars(with = "types::UserId")]
     pub user_id: String,
     /// The device.
+    #[schemars(with = "types::DeviceId")]
     pub device_id: String,
     /// `added`, `removed` or `keys`.
+    #[schemars(extend("enum" = ["added", "removed", "keys"]))]
     pub change: String,
 }
 
@@ -351,6 +397,7 @@ pub struct FlowControl {
     /// Frames that may be unanswered at once.
     pub window: u32,
     /// Send nothing for so long, in milliseconds.
+    #[schemars(with = "types::Count")]
     pub retry_after_ms: u64,
 }
 
@@ -359,15 +406,19 @@ pub struct FlowControl {
 #[serde(rename_all = "camelCase")]
 pub struct SyncPage {
     /// The conversation.
+    #[schemars(with = "types::ConversationId")]
     pub conversation_id: String,
     /// The entries, in order.
+    #[schemars(length(max = limits::PULL_LIMIT_MAX))]
     pub messages: Vec<MessageNew>,
     /// `since` of the next pull.
+    #[schemars(with = "types::SequenceOrZero")]
     pub next: u64,
     /// Whether there is more now.
     pub has_more: bool,
     /// The `id` of the pull.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::FrameId>")]
     pub reply_to: Option<String>,
 }
 
@@ -376,6 +427,7 @@ pub struct SyncPage {
 #[serde(rename_all = "camelCase")]
 pub struct SyncComplete {
     /// Conversations that were brought up to date.
+    #[schemars(with = "types::Count")]
     pub conversations: u64,
     /// For the next `session.hello`, in place of the one in `session.ready`: it spares looking
     /// again at what this sync has said.
@@ -388,8 +440,10 @@ pub struct SyncComplete {
 #[serde(rename_all = "camelCase")]
 pub struct Marks {
     /// Everything up to here was received.
+    #[schemars(with = "types::SequenceOrZero")]
     pub delivered_up_to: u64,
     /// Everything up to here was read.
+    #[schemars(with = "types::SequenceOrZero")]
     pub read_up_to: u64,
 }
 
@@ -410,9 +464,11 @@ pub enum ReceiptStatus {
 #[serde(rename_all = "camelCase")]
 pub struct Receipts {
     /// The state of the message for each member but its sender.
+    #[schemars(with = "BTreeMap<types::UserId, ReceiptStatus>")]
     pub status_by_user: BTreeMap<String, ReceiptStatus>,
     /// The members' marks, from which the state of every message follows.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<types::UserId, Marks>")]
     pub marks_by_user: BTreeMap<String, Marks>,
 }
 

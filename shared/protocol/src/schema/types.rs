@@ -8,14 +8,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tidings_domain::limits;
 
 /// Sequences are below this: JSON numbers hold them exactly, with room to spare.
-pub const SEQUENCE_MAX: u64 = (1 << 40) - 1;
+pub(crate) const SEQUENCE_MAX: u64 = (1 << 40) - 1;
 /// The largest integer that every JSON reader holds exactly.
-pub const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
+pub(crate) const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
 
 macro_rules! wire_type {
     ($(#[$doc:meta])* $name:ident, $schema:tt) => {
         $(#[$doc])*
-        pub struct $name;
+        pub(crate) enum $name {}
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -155,9 +155,11 @@ wire_type!(
 /// What an error says for a program.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
-pub struct ErrorDetails {
+pub(crate) struct ErrorDetails {
     /// The field at fault, as a path.
+    #[schemars(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// With `stale_epoch`: the MLS epoch of the conversation.
+    #[schemars(default, skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
 }
