@@ -175,6 +175,8 @@ fn start_emulator(paths: &Paths, state: &State, python: &Path) -> Result<u32> {
         state.port.to_string(),
         "--data-dir".to_owned(),
         path_text(&paths.data()),
+        // What a function does beyond its role fails here as it would on AWS.
+        "--enforce-roles".to_owned(),
     ];
     if state.persist {
         arguments.push("--persist".to_owned());

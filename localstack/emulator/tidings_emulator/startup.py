@@ -53,6 +53,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=4566, help="port to listen on (default: %(default)s)")
     parser.add_argument("--data-dir", type=Path, required=True, help="where code and state are kept")
     parser.add_argument("--persist", action="store_true", help="keep the state over a clean stop")
+    parser.add_argument("--enforce-roles", action="store_true", help="deny what a function's role does not allow")
     parser.add_argument("--callback-url", help="where functions call AWS, if not here: a proxy that injects faults")
     parser.add_argument(
         "--without", action="append", default=[], metavar="MEND", help="leave a mend out, to see what needs it"
@@ -108,6 +109,7 @@ def _set_environment(options: argparse.Namespace) -> None:
             "AWS_ENDPOINT_URL": options.callback_url or f"http://{own_host}:{options.port}",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
+            "AUTH": "true" if options.enforce_roles else "false",
             "PERSIST_STATE": state,
             "S3_PERSIST": state,
             "STATE_DIR": str(data / "state"),
