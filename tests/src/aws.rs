@@ -9,6 +9,8 @@ async fn call(target: &str, content_type: &str, body: &Value) -> Result<Value, V
     let answer = http_client()
         .post(format!("{}/", Stack::get().endpoint_url))
         .header("x-amz-target", target)
+        // The local account's own key, which may do everything; its signature is not looked at.
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/any/aws4_request")
         .header("content-type", content_type)
         .body(body.to_string())
         .send()

@@ -34,6 +34,8 @@ pub struct Answer {
     pub headers: reqwest::header::HeaderMap,
     /// The body; null where there is none.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
@@ -85,7 +87,7 @@ impl Http {
         } else {
             serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()))
         };
-        Answer { status, headers, body }
+        Answer { status, headers, body, text }
     }
 
     /// GET

@@ -9,3 +9,7 @@
 )]
 
 mod connect;
+mod dedupe;
+mod order;
+mod receipts;
+mod send;
