@@ -26,7 +26,7 @@ struct Ack {
 /// Builds the function from its configuration.
 pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
     let handler = Ack { log: adapters.log()?, conversations: adapters.conversations()?, bus: adapters.bus()? };
-    FrameFunction::new(Arc::new(handler), Refusals::Posted(adapters.gateway()))
+    FrameFunction::new(Arc::new(handler), Refusals::Posted(Box::new(adapters.gateway())))
 }
 
 impl FrameHandler for Ack {

@@ -162,7 +162,7 @@ impl Api {
 }
 
 impl Function for Api {
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let request = HttpRequest::parse(event)?;
             let answer = self.answer(&request).await.unwrap_or_else(HttpAnswer::from);

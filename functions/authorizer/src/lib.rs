@@ -44,7 +44,7 @@ impl Authorizer {
 }
 
 impl Function for Authorizer {
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move { self.authorize(Handshake::parse(event)?).await })
     }
 }

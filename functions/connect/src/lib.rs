@@ -20,7 +20,7 @@ impl Connect {
 }
 
 impl Function for Connect {
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let socket = WebSocketEvent::parse(event)?.socket(&"".into())?;
             let noted = self.devices.touch(&socket.owner, SystemClock.now()).await;

@@ -22,7 +22,7 @@ impl Disconnect {
 }
 
 impl Function for Disconnect {
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let socket = WebSocketEvent::parse(event)?.socket(&"".into())?;
             let ended = end(&self.sessions, &self.devices, &SystemClock, &socket.owner, &socket.connection).await;

@@ -37,7 +37,7 @@ impl Fanout {
 }
 
 impl Function for Fanout {
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let batch = kinesis_records(event)?;
             let ports = FanoutPorts {

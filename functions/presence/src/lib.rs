@@ -55,7 +55,7 @@ impl Presence {
         Ok(ServerFrame::PresenceOk(PresenceOk { server_ts: now.0 }))
     }
 
-    async fn subscribe(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
+    async fn present(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
         let users = presence_users(&parse_body(frame.text)?)?;
         let ports = PresencePorts {
             sessions: &self.sessions,

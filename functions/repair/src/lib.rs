@@ -36,7 +36,7 @@ impl Repair {
 }
 
 impl Function for Repair {
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let batch = log_entries(event)?;
             let ports = RepairPorts {

@@ -152,7 +152,7 @@ impl EntryRecord {
 enum StreamForm {
     Appended {
         cid: String,
-        entry: EntryRecord,
+        entry: Box<EntryRecord>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         reached: Vec<(String, String)>,
     },
@@ -172,7 +172,7 @@ pub fn to_stream(record: &StreamRecord) -> Result<Vec<u8>, RecordError> {
     let form = match record {
         StreamRecord::Appended { entry, reached } => StreamForm::Appended {
             cid: entry.conversation.to_string(),
-            entry: EntryRecord::from(entry.as_ref()),
+            entry: Box::new(EntryRecord::from(entry.as_ref())),
             reached: reached.iter().map(|s| (s.user.to_string(), s.device.to_string())).collect(),
         },
         StreamRecord::Raised(receipt) => StreamForm::Raised {

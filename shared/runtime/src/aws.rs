@@ -20,9 +20,9 @@ use crate::{
 
 /// Retries happen in the SDK and nowhere else: so many attempts of one call, with full jitter.
 const ATTEMPTS: u32 = 3;
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
-const OPERATION_TIMEOUT: Duration = Duration::from_millis(6000);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Makes adapters as functions ask for them, each from the configuration that it needs.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Adapters {
         let retries = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(Duration::from_millis(50))
-            .with_max_backoff(Duration::from_millis(1000));
+            .with_max_backoff(Duration::from_secs(1));
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .timeout_config(timeouts)

@@ -46,7 +46,7 @@ pub fn text(name: &'static str) -> Result<String, ConfigError> {
 }
 
 /// A number within bounds.
-pub fn number<T: FromStr + PartialOrd + std::fmt::Display>(
+pub fn number<T: FromStr + PartialOrd + Copy + std::fmt::Display>(
     name: &'static str,
     min: T,
     max: T,

@@ -16,17 +16,17 @@ const CONTENDED_RETRY_AFTER_MS: u64 = 250;
 
 /// A failure, as the client is told of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure(ErrorFrame);
+pub struct Failure(Box<ErrorFrame>);
 
 impl Failure {
     /// A failure with a code and a message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(ErrorFrame::new(code, message))
+        Self(Box::new(ErrorFrame::new(code, message)))
     }
 
     /// A failure by one field.
     pub fn of_field(code: ErrorCode, field: &str, message: impl Into<String>) -> Self {
-        Self(ErrorFrame::of_field(code, field, message))
+        Self(Box::new(ErrorFrame::of_field(code, field, message)))
     }
 
     /// About this message.
@@ -38,7 +38,7 @@ impl Failure {
 
     /// The error frame, or body.
     pub fn into_frame(self) -> ErrorFrame {
-        self.0
+        *self.0
     }
 
     fn not_a_member(conversation: &impl std::fmt::Display) -> Self {
@@ -53,13 +53,13 @@ impl Failure {
         error!(error = chain(error), "unavailable");
         let mut frame = ErrorFrame::new(ErrorCode::Unavailable, "a part of the service does not answer; try again");
         frame.retry_after_ms = Some(RETRY_AFTER_MS);
-        Self(frame)
+        Self(Box::new(frame))
     }
 }
 
 impl From<ParseError> for Failure {
     fn from(error: ParseError) -> Self {
-        Self(error.into())
+        Self(Box::new(error.into()))
     }
 }
 
@@ -76,7 +76,7 @@ impl From<SendError> for Failure {
             SendError::StaleEpoch { current } => {
                 let mut frame = ErrorFrame::of_field(ErrorCode::StaleEpoch, "epoch", format!("epoch: it is {current}"));
                 frame.details = Some(serde_json::json!({ "field": "epoch", "epoch": current }));
-                Self(frame)
+                Self(Box::new(frame))
             }
             SendError::BaseBeyondEnd { end } => Self::of_field(
                 ErrorCode::BadRequest,
@@ -87,7 +87,7 @@ impl From<SendError> for Failure {
                 error!(races_lost, "gave up on a contended conversation");
                 let mut frame = ErrorFrame::new(ErrorCode::Unavailable, "too many write to this conversation at once");
                 frame.retry_after_ms = Some(CONTENDED_RETRY_AFTER_MS);
-                Self(frame)
+                Self(Box::new(frame))
             }
             SendError::Unavailable(source) => Self::passing(source),
         }

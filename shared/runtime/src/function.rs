@@ -12,7 +12,7 @@ use tracing::{Instrument, error, info_span};
 /// A Lambda function.
 pub trait Function: Send + Sync {
     /// Answers one event.
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>>;
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>>;
 }
 
 /// Why an event was not answered: the invocation fails.

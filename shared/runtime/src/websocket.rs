@@ -126,7 +126,7 @@ pub enum Refusals {
     /// As the route's response.
     Answered,
     /// Posted to the socket: the routes without an answer on success have no response at all.
-    Posted(ApiGateway),
+    Posted(Box<ApiGateway>),
 }
 
 /// A function that answers frames.
@@ -186,7 +186,7 @@ impl FrameFunction {
 }
 
 impl Function for FrameFunction {
-    fn call<'a>(&'a self, event: Value) -> BoxFuture<'a, Result<Value, FunctionError>> {
+    fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move { self.answer(WebSocketEvent::parse(event)?).await })
     }
 }

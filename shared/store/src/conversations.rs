@@ -1,6 +1,6 @@
 //! The conversations table: heads and member rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -123,8 +123,8 @@ impl DynamoConversations {
     ) -> Result<Vec<(ConversationId, Member)>, Unavailable> {
         let batches = conversations.chunks(BATCH_KEYS_MAX).map(|chunk| {
             // A batch with a key twice is refused.
-            let unique: BTreeMap<&ConversationId, ()> = chunk.iter().map(|c| (c, ())).collect();
-            self.batch_get(unique.into_keys().map(|c| row_key(c, member_key(user))).collect())
+            let unique: BTreeSet<&ConversationId> = chunk.iter().collect();
+            self.batch_get(unique.into_iter().map(|c| row_key(c, member_key(user))).collect())
         });
         let items = try_join_all(batches).await?;
         let read = |item: &Item| Ok((ConversationId::parse(text(item, "cid")?)?, member_of(item)?));
@@ -395,10 +395,10 @@ fn ring_sets(
     sent: &BTreeMap<DeviceId, Vec<RingEntry>>,
 ) -> UpdateItemFluentBuilder {
     for (i, (device, entries)) in sent.iter().enumerate() {
-        let unique: BTreeMap<&[u8; 8], ()> = entries.iter().map(|entry| (entry.as_bytes(), ())).collect();
+        let unique: BTreeSet<&[u8; 8]> = entries.iter().map(RingEntry::as_bytes).collect();
         update = update
             .expression_attribute_names(format!("#r{i}"), format!("{RING_PREFIX}{device}"))
-            .expression_attribute_values(format!(":r{i}"), binary_set(unique.into_keys()));
+            .expression_attribute_values(format!(":r{i}"), binary_set(unique));
     }
     update
 }

@@ -1,4 +1,4 @@
-//! `DynamoDB` adapters. Conditions and transactions live here and nowhere else.
+//! DynamoDB adapters. Conditions and transactions live here and nowhere else.
 //!
 //! | table | key | what |
 //! |---|---|---|

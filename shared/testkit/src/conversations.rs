@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidings_domain::{
-    conversation::{Advance, Watermark},
+    conversation::{Advance, Standing, Watermark},
     ids::{ClientMsgId, ConversationId, MessageId, Sender, Sequence, Timestamp},
     limits::ACTIVITY_BUCKET_MS,
     ring::RingEntry,
@@ -135,7 +135,7 @@ pub async fn activity_lists_latest_first_and_pages(s: Subject<'_>) {
 pub async fn a_standing_tells_the_senders_row(s: Subject<'_>) {
     let conversation = s.direct("alice", "carol");
     let (alice, carol) = (s.user("alice"), s.user("carol"));
-    assert_eq!(s.conversations.standing(&conversation, &alice).await.unwrap(), Default::default());
+    assert_eq!(s.conversations.standing(&conversation, &alice).await.unwrap(), Standing::default());
     s.conversations.advance(&conversation, &carol, &advance(4, 9)).await.unwrap();
     assert_eq!(s.conversations.standing(&conversation, &alice).await.unwrap().member, None);
     let of_carol = s.conversations.standing(&conversation, &carol).await.unwrap();
