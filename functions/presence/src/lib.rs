@@ -74,7 +74,7 @@ impl FrameHandler for Presence {
             match frame.frame_type {
                 FrameType::Heartbeat => self.heartbeat(&frame).await.map(Some),
                 // Nothing is kept for a subscription: both answer with the present state.
-                FrameType::Subscribe | FrameType::Unsubscribe => self.subscribe(&frame).await.map(Some),
+                FrameType::Subscribe | FrameType::Unsubscribe => self.present(&frame).await.map(Some),
                 _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
             }
         })
