@@ -67,8 +67,9 @@ pub fn asyncapi() -> Value {
 }
 
 const ABOUT: &str = "\
-One WebSocket carries JSON text frames in both directions; `type` tells what a frame is. Unknown fields are ignored, \
-and so must a client ignore unknown types. A frame that fails is answered by `error`, has changed nothing, and leaves \
+One WebSocket carries JSON text frames in both directions; `type` tells what a frame is. Unknown fields are ignored; \
+an unknown `type` is answered by `error` with `unknown_type`, and a client ignores unknown types; integers have no fraction \
+and no exponent. A frame that fails is answered by `error`, has changed nothing, and leaves \
 the socket open. A frame is at most 32 KiB in either direction. The first frame of a connection is `session.hello`. \
 Identity, device and server time come from the connection, never from a frame.";
 

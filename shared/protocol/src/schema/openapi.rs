@@ -37,7 +37,8 @@ const COMMON_ERRORS: [ErrorCode; 5] =
 const THROTTLED: &str = "Throttled";
 
 const ABOUT: &str = "\
-What a client without a socket says, and what any client reads. JSON in UTF-8; unknown fields are ignored. An error \
+What a client without a socket says, and what any client reads. JSON in UTF-8; unknown fields are ignored; \
+integers have no fraction and no exponent. An error \
 that the service answers is `Error`; one of API Gateway itself (429, or 404 for a path that does not exist) has a `message` alone.";
 
 /// The document.
