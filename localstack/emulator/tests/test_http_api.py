@@ -96,6 +96,33 @@ def test_cors_answers_the_preflight_and_marks_answers(emulator: Emulator, echo: 
     assert "Access-Control-Allow-Origin" not in headers
 
 
+def test_the_cors_of_a_template_counts(emulator: Emulator) -> None:
+    resources = {
+        "Api": {
+            "Type": "AWS::ApiGatewayV2::Api",
+            "Properties": {
+                "Name": "cors",
+                "ProtocolType": "HTTP",
+                "CorsConfiguration": {"AllowOrigins": ["*"], "AllowMethods": ["GET"], "MaxAge": 600},
+            },
+        },
+        "Stage": {
+            "Type": "AWS::ApiGatewayV2::Stage",
+            "Properties": {"ApiId": {"Ref": "Api"}, "StageName": "v1", "AutoDeploy": True},
+        },
+    }
+    outputs = {"ApiId": {"Value": {"Ref": "Api"}}}
+    formation = emulator.client("cloudformation")
+    formation.create_stack(StackName="cors", TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}))
+    formation.get_waiter("stack_create_complete").wait(StackName="cors", WaiterConfig={"Delay": 1})
+    (stack,) = formation.describe_stacks(StackName="cors")["Stacks"]
+    api = f"/_aws/execute-api/{stack['Outputs'][0]['OutputValue']}/v1"
+    asking = {"Origin": "https://any.example", "Access-Control-Request-Method": "GET"}
+    status, headers, _ = emulator.http("OPTIONS", f"{api}/sync", headers=asking)
+    assert (status, headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert (headers["Access-Control-Allow-Methods"], headers["Access-Control-Max-Age"]) == ("GET", "600")
+
+
 def test_the_cookies_and_binary_bodies_of_an_answer(emulator: Emulator) -> None:
     code = "def handle(event): return {'statusCode': 200, 'cookies': ['a=1'], 'isBase64Encoded': True, 'body': 'AP8='}"
     status, headers, body = emulator.http("GET", emulator.http_api({"GET /x": emulator.function(code)}) + "/x")

@@ -10,6 +10,8 @@
 
 mod connect;
 mod dedupe;
+mod http;
 mod order;
 mod receipts;
 mod send;
+mod sync;

@@ -1,4 +1,4 @@
-"""An HTTP API puts the name of its stage into the path that functions see."""
+"""An HTTP API puts the name of its stage into the path that functions see, and heeds the CORS of a template."""
 
 from __future__ import annotations
 
@@ -35,12 +35,15 @@ def _check() -> None:
     expect_source(apigateway._handle_execute_in_scope, "_extract_path_params(route_path, route_path_in)")
     expect_source(apigateway._handle_execute_in_scope, 'if method == "OPTIONS":')
     expect_function(apigateway, "_cors_preflight_response", ["cors_cfg", "origin"])
+    expect_function(apigateway, "_cors_response_headers", ["cors_cfg", "origin"])
+    expect_source(apigateway._cors_response_headers, 'cors_cfg.get("allowOrigins", [])')
     expect_function(lambda_svc, "lambda_execute_result_to_api_proxy_response", ["exec_result"])
 
 
 def _apply() -> None:
     invoke = apigateway._invoke_lambda_proxy
     convert = lambda_svc.lambda_execute_result_to_api_proxy_response
+    preflight, mark = apigateway._cors_preflight_response, apigateway._cors_response_headers
 
     async def invoke_with_stage(integration: Any, api_id: str, stage: str, path: str, *rest: Any, **named: Any) -> Any:
         """Route and path parameters are found without the stage; `rawPath` has it, unless it is $default."""
@@ -54,13 +57,26 @@ def _apply() -> None:
             return {"statusCode": 500, "headers": headers, "body": '{"message":"Internal Server Error"}'}, None
         return convert(exec_result)
 
+    def preflight_of_template(cors_cfg: dict[str, Any], origin: str) -> Any:
+        return preflight(_as_in_the_api(cors_cfg), origin)
+
+    def mark_of_template(cors_cfg: dict[str, Any], origin: str) -> Any:
+        return mark(_as_in_the_api(cors_cfg), origin)
+
+    apigateway._cors_preflight_response = preflight_of_template
+    apigateway._cors_response_headers = mark_of_template
     apigateway._invoke_lambda_proxy = invoke_with_stage
     lambda_svc.lambda_execute_result_to_api_proxy_response = convert_quietly
 
 
+def _as_in_the_api(cors: dict[str, Any]) -> dict[str, Any]:
+    """CloudFormation's `AllowOrigins` under the API's name for it, `allowOrigins`."""
+    return {name[:1].lower() + name[1:]: value for name, value in (cors or {}).items()}
+
+
 MEND = Mend(
     name="HTTP API",
-    why="stock functions get a rawPath without the stage, and clients get the error texts of functions",
+    why="stock functions get a rawPath without the stage, clients the error texts of functions, web pages no CORS",
     check=_check,
     apply=_apply,
 )
