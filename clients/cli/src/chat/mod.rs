@@ -32,7 +32,9 @@ use crate::{
 const PAGE: u32 = 50;
 /// The countdown and the time of the last seeing move by the second.
 const REDRAW_EVERY: Duration = Duration::from_secs(1);
-const PRESENCE_EVERY_TICKS: u32 = 60;
+const PRESENCE_EVERY_TICKS: u32 = 30;
+/// Whoever writes is there, so how they are is asked again, but not for each message.
+const PRESENCE_AFTER_SIGN_MS: u64 = 3_000;
 
 /// What was asked for in the background.
 enum Loaded {
@@ -48,6 +50,7 @@ struct App {
     zone: Zone,
     drawn: Drawn,
     has_history: bool,
+    presence_asked_ms: u64,
 }
 
 /// Runs the chat until the user leaves it.
@@ -63,6 +66,7 @@ pub(crate) async fn run(builder: ClientBuilder, me: &str, conversation: &str) ->
         zone: Zone::local(),
         drawn: Drawn::default(),
         has_history: false,
+        presence_asked_ms: 0,
     };
     let mut screen = Screen::take().map_err(|error| terminal_failed(&error))?;
     let mut keyboard = EventStream::new();
@@ -136,6 +140,7 @@ impl App {
 
     fn event(&mut self, event: Event) {
         let is_ready = matches!(event, Event::Ready(_));
+        let is_sign_of_life = self.chat.is_from_peer(&event);
         let below = self.rows_below(&event);
         if let Some(sequence) = self.chat.event(event, now_ms()) {
             self.client.ack(&self.chat.conversation, sequence);
@@ -143,6 +148,10 @@ impl App {
                 // What is on the screen stays where it is.
                 self.chat.offset += below;
             }
+        }
+        let asked_ago_ms = now_ms().saturating_sub(self.presence_asked_ms);
+        if is_sign_of_life && !self.chat.is_peer_online() && asked_ago_ms >= PRESENCE_AFTER_SIGN_MS {
+            self.ask_presence();
         }
         if is_ready {
             self.ask_presence();
@@ -167,7 +176,8 @@ impl App {
         }
     }
 
-    fn ask_presence(&self) {
+    fn ask_presence(&mut self) {
+        self.presence_asked_ms = now_ms();
         let Some(peer) = self.chat.peer().filter(|_| self.chat.is_online()).map(str::to_owned) else { return };
         let client = self.client.clone();
         // The answer comes as an event, too.

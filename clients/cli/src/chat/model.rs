@@ -207,6 +207,16 @@ impl Chat {
         self.connection == Connection::Online
     }
 
+    /// Whether an event says that the other user is there.
+    pub(crate) fn is_from_peer(&self, event: &Event) -> bool {
+        let by = match event {
+            Event::Message(message) => &message.sender_user_id,
+            Event::Delivered(receipt) | Event::Read(receipt) => &receipt.user_id,
+            _ => return false,
+        };
+        self.peer() == Some(by.as_str())
+    }
+
     pub(crate) fn is_peer_online(&self) -> bool {
         self.presence.as_ref().is_some_and(|presence| presence.state == PresenceState::Online)
     }

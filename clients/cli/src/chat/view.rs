@@ -90,7 +90,8 @@ fn title_line(chat: &Chat, zone: &Zone, now_ms: u64) -> Line<'static> {
             (PresenceState::Online, _) => "online".to_owned(),
             (_, Some(at)) => format!("last seen {}", zone.short(at, now_ms)),
             (PresenceState::Recently, None) => "seen recently".to_owned(),
-            (PresenceState::Offline, None) => "offline".to_owned(),
+            // Never seen, or not ours to know.
+            (PresenceState::Offline, None) => String::new(),
         };
         let colour = if chat.is_peer_online() { Color::LightGreen } else { Color::Gray };
         spans.push(Span::styled(format!("  {text}"), Style::new().fg(colour)));

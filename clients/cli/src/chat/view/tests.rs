@@ -142,7 +142,7 @@ fn presence_is_told_as_well_as_it_is_known() {
     };
     assert_eq!(title(PresenceState::Offline, Some(NOW - DAY)), " bob  last seen 23 Nov");
     assert_eq!(title(PresenceState::Recently, None), " bob  seen recently");
-    assert_eq!(title(PresenceState::Offline, None), " bob  offline");
+    assert_eq!(title(PresenceState::Offline, None), " bob", "never seen, or not ours to know");
 }
 
 #[test]
