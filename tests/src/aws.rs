@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::{http::http_client, stack::Stack};
+use crate::{http::http_client, retry::eventually, stack::Stack};
 
 async fn call(target: &str, content_type: &str, body: &Value) -> Result<Value, Value> {
     let answer = http_client()
@@ -50,25 +50,36 @@ pub async fn query(table: &str, key_name: &str, key: &str) -> Vec<Value> {
     dynamodb("Query", table, body).await["Items"].as_array().unwrap().clone()
 }
 
-/// Puts a record straight on the event stream.
-pub async fn kinesis_put(partition_key: &str, data: &[u8]) {
+/// Puts a record straight on the event stream, and answers its sequence number there.
+pub async fn kinesis_put(partition_key: &str, data: &[u8]) -> String {
     let body = json!({
         "StreamName": Stack::get().stream,
         "PartitionKey": partition_key,
         "Data": STANDARD.encode(data),
     });
-    call("Kinesis_20131202.PutRecord", "application/x-amz-json-1.1", &body).await.unwrap();
+    let answer = call("Kinesis_20131202.PutRecord", "application/x-amz-json-1.1", &body).await.unwrap();
+    answer["SequenceNumber"].as_str().expect("a sequence number").to_owned()
 }
 
-/// Messages of the on-failure queue whose name has this in it. They stay in the queue: other
-/// tests look into it too.
-pub async fn sqs_receive(name: &str) -> Vec<Value> {
+/// Waits for a message in the on-failure queue whose name has this in it, and takes it. Others are
+/// hidden for a while, so that a long queue is walked through.
+pub async fn take_failure(queue: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     const JSON: &str = "application/x-amz-json-1.0";
     let queues = call("AmazonSQS.ListQueues", JSON, &json!({})).await.unwrap();
     let urls = queues["QueueUrls"].as_array().unwrap();
-    let url = urls.iter().find(|url| url.as_str().unwrap().contains(name)).expect("the queue");
-    let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
-    let answer = call("AmazonSQS.ReceiveMessage", JSON, &body).await.unwrap();
-    let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
-    messages.iter().map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap()).collect()
+    let url = urls.iter().find(|url| url.as_str().unwrap().contains(queue)).expect("the queue");
+    eventually(&format!("a message in {queue}"), || async {
+        let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 1 });
+        let answer = call("AmazonSQS.ReceiveMessage", JSON, &body).await.unwrap();
+        for message in answer["Messages"].as_array().into_iter().flatten() {
+            let content: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+            if wanted(&content) {
+                let delete = json!({ "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"] });
+                call("AmazonSQS.DeleteMessage", JSON, &delete).await.unwrap();
+                return Some(content);
+            }
+        }
+        None
+    })
+    .await
 }

@@ -11,6 +11,7 @@
 mod connect;
 mod dedupe;
 mod http;
+mod lanes;
 mod order;
 mod receipts;
 mod send;
