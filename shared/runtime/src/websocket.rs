@@ -170,7 +170,7 @@ impl FrameFunction {
     }
 
     async fn refuse(&self, socket: &Socket, mut error: ErrorFrame, id: Option<&str>) -> Result<Value, FunctionError> {
-        info!(code = %error.code, message = error.message, "refused");
+        info!(code = %error.code, reason = error.message, "refused");
         match &self.refusals {
             Refusals::Answered => Ok(answer_frame(&ServerFrame::Error(error), id)),
             Refusals::Posted(gateway) => {
