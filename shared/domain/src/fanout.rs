@@ -47,6 +47,8 @@ struct Work {
     entries: BTreeMap<Sequence, (Entry, Vec<Sender>)>,
     /// By member and mark: the highest is all that counts.
     receipts: BTreeMap<(UserId, Watermark), Receipt>,
+    /// By member who may have missed something: up to where.
+    behind: BTreeMap<UserId, Sequence>,
 }
 
 /// Fans out a batch. Answers with the conversations that failed and why; their records are to
@@ -80,6 +82,10 @@ fn by_conversation(records: impl IntoIterator<Item = StreamRecord>) -> BTreeMap<
                 if receipt.up_to > highest.up_to {
                     *highest = receipt;
                 }
+            }
+            StreamRecord::Behind { user, last_sequence, .. } => {
+                let end = work.behind.entry(user).or_default();
+                *end = last_sequence.max(*end);
             }
         }
     }
@@ -122,7 +128,10 @@ async fn fan_out_conversation(
     let sessions = live_sessions(ports.sessions, &members, ports.clock.now()).await?;
     let push = members.len() < push_members_max;
     let posts = sessions.iter().map(|session| {
-        let notices = if push { notices_for(session, &work) } else { updated_for(conversation, &work) };
+        let mut notices = if push { notices_for(session, &work) } else { updated_for(conversation, &work) };
+        if let Some(last_sequence) = work.behind.get(&session.owner.user).copied() {
+            notices.push(Notice::Updated { conversation: conversation.clone(), last_sequence });
+        }
         async move { post_in_order(ports, session, notices).await }
     });
     join_all(posts).await.into_iter().collect()

@@ -19,6 +19,15 @@ pub enum StreamRecord {
     },
     /// A watermark rose.
     Raised(Receipt),
+    /// A member who is connected may have missed something.
+    Behind {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The member.
+        user: UserId,
+        /// The end of what they may have missed.
+        last_sequence: Sequence,
+    },
 }
 
 impl StreamRecord {
@@ -27,6 +36,7 @@ impl StreamRecord {
         match self {
             Self::Appended { entry, .. } => &entry.conversation,
             Self::Raised(receipt) => &receipt.conversation,
+            Self::Behind { conversation, .. } => conversation,
         }
     }
 }

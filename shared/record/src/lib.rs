@@ -165,6 +165,12 @@ enum StreamForm {
         message_id: String,
         ts: u64,
     },
+    Behind {
+        v: u8,
+        cid: String,
+        user: String,
+        last: u64,
+    },
 }
 
 /// The bytes of a stream record.
@@ -184,6 +190,12 @@ pub fn to_stream(record: &StreamRecord) -> Result<Vec<u8>, RecordError> {
             message_id: receipt.message_id.to_string(),
             ts: receipt.ts.0,
         },
+        StreamRecord::Behind { conversation, user, last_sequence } => StreamForm::Behind {
+            v: VERSION,
+            cid: conversation.to_string(),
+            user: user.to_string(),
+            last: last_sequence.0,
+        },
     };
     Ok(serde_json::to_vec(&form)?)
 }
@@ -198,7 +210,14 @@ pub fn from_stream(bytes: &[u8]) -> Result<StreamRecord, RecordError> {
                 .map(|(user, device)| Ok(Sender { user: UserId::parse(user)?, device: DeviceId::parse(device)? }))
                 .collect::<Result<_, InvalidId>>()?,
         },
-        StreamForm::Raised { v, .. } if v != VERSION => return Err(RecordError::Version(v)),
+        StreamForm::Raised { v, .. } | StreamForm::Behind { v, .. } if v != VERSION => {
+            return Err(RecordError::Version(v));
+        }
+        StreamForm::Behind { cid, user, last, .. } => StreamRecord::Behind {
+            conversation: ConversationId::parse(&cid)?,
+            user: UserId::parse(&user)?,
+            last_sequence: Sequence(last),
+        },
         StreamForm::Raised { cid, user, read, up_to, message_id, ts, .. } => StreamRecord::Raised(Receipt {
             conversation: ConversationId::parse(&cid)?,
             user: UserId::parse(&user)?,
@@ -267,6 +286,12 @@ mod tests {
                 ts: entry.ts,
             });
             prop_assert_eq!(from_stream(&to_stream(&receipt).unwrap()).unwrap(), receipt);
+            let behind = StreamRecord::Behind {
+                conversation: entry.conversation.clone(),
+                user: entry.sender.user.clone(),
+                last_sequence: entry.sequence,
+            };
+            prop_assert_eq!(from_stream(&to_stream(&behind).unwrap()).unwrap(), behind);
         }
 
         #[test]
