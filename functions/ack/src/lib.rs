@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tidings_bus::KinesisBus;
 use tidings_domain::{
-    ports::BoxFuture,
+    ids::Sequence,
+    ports::{BoxFuture, Consistency, Log, nowhere},
     receipts::{ReceiptPorts, raise},
 };
 use tidings_protocol::{
@@ -45,6 +46,14 @@ impl FrameHandler for Ack {
             };
             raise(ports, &frame.socket.owner.user, &conversation, mark, at).await?;
             Ok(None)
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(nowhere) = nowhere() {
+                let _ = self.log.read_one(&nowhere, Sequence(1), Consistency::Eventual).await;
+            }
         })
     }
 }

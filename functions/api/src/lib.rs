@@ -8,9 +8,9 @@ use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authen
 use tidings_bus::KinesisBus;
 use tidings_domain::{
     history::{ReadPorts, page},
-    ids::{DeviceId, Sender},
+    ids::{DeviceId, Sender, Sequence},
     limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX},
-    ports::{BoxFuture, Clock, Devices},
+    ports::{BoxFuture, Clock, Devices, Log, nowhere},
     receipts::{ReceiptPorts, raise, status},
     send::{KnownTails, SendPorts, send},
     sync::{SyncPorts, list},
@@ -167,6 +167,14 @@ impl Function for Api {
             let request = HttpRequest::parse(event)?;
             let answer = self.answer(&request).await.unwrap_or_else(HttpAnswer::from);
             Ok(answer.into_value())
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(nowhere) = nowhere() {
+                let _ = self.log.read_tail(&nowhere, Sequence::ZERO, 1).await;
+            }
         })
     }
 }

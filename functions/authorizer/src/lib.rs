@@ -47,6 +47,10 @@ impl Function for Authorizer {
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move { self.authorize(Handshake::parse(event)?).await })
     }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.tokens.warm_up())
+    }
 }
 
 fn policy(effect: &str, resource: &str, owner: Option<&Sender>) -> Value {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidings_bus::FailureQueue;
 use tidings_domain::{
     fanout::{FanoutPorts, fan_out},
-    ports::BoxFuture,
+    ports::{BoxFuture, Conversations, nowhere},
 };
 use tidings_gateway::ApiGateway;
 use tidings_runtime::{
@@ -48,6 +48,14 @@ impl Function for Fanout {
             };
             let failures = fan_out(ports, self.push_members_max, batch.items).await;
             Ok(batch.answer.finish(&self.failures, &failures).await)
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(nowhere) = nowhere() {
+                let _ = self.conversations.members(&nowhere).await;
+            }
         })
     }
 }

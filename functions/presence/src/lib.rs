@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidings_domain::{
-    ports::BoxFuture,
+    ports::{BoxFuture, Sessions, nowhere},
     presence::{PresencePorts, presence_of},
     sync::{SessionTerms, SyncPorts, heartbeat},
 };
@@ -76,6 +76,14 @@ impl FrameHandler for Presence {
                 // Nothing is kept for a subscription: both answer with the present state.
                 FrameType::Subscribe | FrameType::Unsubscribe => self.present(&frame).await.map(Some),
                 _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+            }
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(user) = nowhere().and_then(|nowhere| nowhere.direct_members()?.pop()) {
+                let _ = self.sessions.of_user(&user).await;
             }
         })
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tidings_bus::{FailureQueue, KinesisBus};
 use tidings_domain::{
-    ports::BoxFuture,
+    ports::{BoxFuture, Conversations, nowhere},
     repair::{RepairPorts, repair},
 };
 use tidings_runtime::{
@@ -47,6 +47,14 @@ impl Function for Repair {
             };
             let failures = repair(ports, self.push_members_max, batch.items).await;
             Ok(batch.answer.finish(&self.failures, &failures).await)
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(nowhere) = nowhere() {
+                let _ = self.conversations.members(&nowhere).await;
+            }
         })
     }
 }

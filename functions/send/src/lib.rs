@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tidings_bus::KinesisBus;
 use tidings_domain::{
-    ports::BoxFuture,
+    ids::Sequence,
+    ports::{BoxFuture, Log, nowhere},
     send::{KnownTails, SendPorts, send},
 };
 use tidings_gateway::ApiGateway;
@@ -74,6 +75,14 @@ impl FrameHandler for Send {
             match frame.frame_type {
                 FrameType::Send => self.send(&frame).await.map(Some),
                 _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+            }
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(nowhere) = nowhere() {
+                let _ = self.log.read_tail(&nowhere, Sequence::ZERO, 1).await;
             }
         })
     }

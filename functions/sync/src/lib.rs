@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tidings_auth::{DeviceResumeTokens, up_to_date_at};
 use tidings_domain::{
     history::{ReadPorts, page},
-    ports::{BoxFuture, Clock},
+    ids::Sequence,
+    ports::{BoxFuture, Clock, Log, nowhere},
     sync::{SessionTerms, SyncPorts, hello},
 };
 use tidings_gateway::ApiGateway;
@@ -77,6 +78,14 @@ impl FrameHandler for Sync {
                 FrameType::Hello => self.hello(&frame).await.map(Some),
                 FrameType::Pull => self.pull(&frame).await.map(Some),
                 _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+            }
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(nowhere) = nowhere() {
+                let _ = self.log.read_tail(&nowhere, Sequence::ZERO, 1).await;
             }
         })
     }

@@ -48,6 +48,11 @@ impl TokenVerifier {
         Self { keys, audience: audience.into() }
     }
 
+    /// Fetches the issuer's keys before the first token needs them. Failing that changes nothing.
+    pub async fn warm_up(&self) {
+        let _ = self.keys.find(None).await;
+    }
+
     /// The user that a token is of.
     pub async fn verify(&self, token: &str) -> Result<UserId, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {

@@ -1,19 +1,29 @@
 //! The loop: one event after another, each through one `dyn` function.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use thiserror::Error;
 use tidings_domain::ports::BoxFuture;
 use tidings_telemetry::chain;
-use tracing::{Instrument, error, info_span};
+use tokio::time::timeout;
+use tracing::{Instrument, error, info, info_span};
 
 /// A Lambda function.
 pub trait Function: Send + Sync {
     /// Answers one event.
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>>;
+
+    /// Opens connections before the first event, by a read that finds nothing: in its init a
+    /// function has more of a processor than later, and nobody waits. Failing it changes nothing.
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
+
+/// The init of a function is paid for; a connection that takes longer is opened when it is needed.
+const WARM_UP_MAX: Duration = Duration::from_secs(1);
 
 /// Why an event was not answered: the invocation fails.
 #[derive(Debug, Error)]
@@ -31,6 +41,9 @@ pub enum FunctionError {
 
 /// Runs a function until Lambda ends the process.
 pub async fn run(function: Arc<dyn Function>) -> Result<(), lambda_runtime::Error> {
+    if timeout(WARM_UP_MAX, function.warm_up()).await.is_err() {
+        info!("not warmed up in time");
+    }
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let function = function.clone();
         let span = info_span!("invocation", request_id = %event.context.request_id);

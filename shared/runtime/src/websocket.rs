@@ -118,6 +118,9 @@ pub struct Frame<'a> {
 pub trait FrameHandler: Send + Sync {
     /// Answers a frame; none where the protocol has no answer on success.
     fn handle<'a>(&'a self, frame: Frame<'a>) -> BoxFuture<'a, Result<Option<ServerFrame>, Failure>>;
+
+    /// As [`Function::warm_up`].
+    fn warm_up(&self) -> BoxFuture<'_, ()>;
 }
 
 /// How a failed frame is answered.
@@ -188,6 +191,10 @@ impl FrameFunction {
 impl Function for FrameFunction {
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move { self.answer(WebSocketEvent::parse(event)?).await })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, ()> {
+        self.handler.warm_up()
     }
 }
 
