@@ -26,7 +26,13 @@ ERROR_LENGTH_MAX = 600
 TEMPLATE_KEY = "template.json"
 FUNCTION_SUFFIX = "Function"
 # A stack in one of these states can only be deleted.
-DEAD_STATES = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"}
+DEAD_STATES = {
+    "CREATE_FAILED",
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+    "DELETE_FAILED",
+    "UPDATE_ROLLBACK_FAILED",
+}
 
 
 class DeployError(Exception):
@@ -62,7 +68,11 @@ def _short_form(loader: TemplateLoader, suffix: str, node: yaml.Node) -> dict[st
 TemplateLoader.add_multi_constructor("!", _short_form)
 # Dates stay text: `2012-10-17` is the version of a policy.
 TemplateLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag != "tag:yaml.org,2002:timestamp"
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -72,7 +82,9 @@ def read_template(path: Path) -> dict[str, Any]:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=TemplateLoader)
     except yaml.YAMLError as error:
-        raise DeployError(f"{path.name} is no YAML: {' '.join(str(error).split())}") from error
+        raise DeployError(
+            f"{path.name} is no YAML: {' '.join(str(error).split())}"
+        ) from error
 
 
 def package(template: dict[str, Any], code: str) -> dict[str, Any]:
@@ -84,7 +96,9 @@ def package(template: dict[str, Any], code: str) -> dict[str, Any]:
         if resource["Type"] == "AWS::Serverless::Function"
     ]
     for properties in [shared, *functions]:
-        if isinstance(properties.get("CodeUri"), str) and not properties["CodeUri"].startswith("s3://"):
+        if isinstance(properties.get("CodeUri"), str) and not properties[
+            "CodeUri"
+        ].startswith("s3://"):
             properties["CodeUri"] = code
     return template
 
@@ -94,7 +108,10 @@ def ttl_attributes(template: dict[str, Any]) -> dict[str, str]:
     found = {}
     for logical_id, resource in template["Resources"].items():
         ttl = resource.get("Properties", {}).get("TimeToLiveSpecification", {})
-        if resource["Type"] == "AWS::DynamoDB::Table" and ttl.get("Enabled") in (True, "true"):
+        if resource["Type"] == "AWS::DynamoDB::Table" and ttl.get("Enabled") in (
+            True,
+            "true",
+        ):
             found[logical_id] = ttl["AttributeName"]
     return found
 
@@ -120,7 +137,11 @@ class Deployer:
     def __init__(self, endpoint: str, region: str, stack: str) -> None:
         self.endpoint = endpoint
         self.stack = stack
-        config = Config(retries={"max_attempts": 2}, read_timeout=120, s3={"addressing_style": "path"})
+        config = Config(
+            retries={"max_attempts": 2},
+            read_timeout=120,
+            s3={"addressing_style": "path"},
+        )
 
         def client(service: str) -> Any:
             return boto3.client(
@@ -156,7 +177,9 @@ class Deployer:
     def status(self) -> str | None:
         """The stack's status; None where there is no stack."""
         try:
-            return self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["StackStatus"]
+            return self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][
+                0
+            ]["StackStatus"]
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
@@ -171,12 +194,21 @@ class Deployer:
             self._wait("stack_delete_complete")
             status = None
         # A template of more than 51,200 bytes is only taken from S3.
-        self.s3.put_object(Bucket=BUCKET, Key=TEMPLATE_KEY, Body=json.dumps(template).encode())
+        self.s3.put_object(
+            Bucket=BUCKET, Key=TEMPLATE_KEY, Body=json.dumps(template).encode()
+        )
         request = {
             "StackName": self.stack,
             "TemplateURL": f"{self.endpoint}/{BUCKET}/{TEMPLATE_KEY}",
-            "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            "Parameters": [
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ],
+            "Capabilities": [
+                "CAPABILITY_IAM",
+                "CAPABILITY_NAMED_IAM",
+                "CAPABILITY_AUTO_EXPAND",
+            ],
         }
         if status is None:
             say("creating the stack")
@@ -202,11 +234,14 @@ class Deployer:
 
     def _reason(self) -> str:
         """The first failures of the last attempt; later ones follow from them."""
-        events = self.cloudformation.describe_stack_events(StackName=self.stack)["StackEvents"]
+        events = self.cloudformation.describe_stack_events(StackName=self.stack)[
+            "StackEvents"
+        ]
         failures = [
             f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
             for event in events
-            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", "")
+            if event["ResourceStatus"].endswith("_FAILED")
+            and "cancelled" not in event.get("ResourceStatusReason", "")
             if event.get("ResourceStatusReason")
         ]
         for line in failures:
@@ -215,7 +250,9 @@ class Deployer:
 
     def resources(self, kind: str) -> dict[str, str]:
         """Physical names by logical id."""
-        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.stack)
+        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(
+            StackName=self.stack
+        )
         return {
             resource["LogicalResourceId"]: resource["PhysicalResourceId"]
             for page in pages
@@ -227,26 +264,39 @@ class Deployer:
         """Gives every function the new package, without a look at the rest of the stack."""
         for logical_id, name in self.resources("AWS::Lambda::Function").items():
             say(f"updating {logical_id}")
-            self.functions.update_function_code(FunctionName=name, S3Bucket=BUCKET, S3Key=key)
+            self.functions.update_function_code(
+                FunctionName=name, S3Bucket=BUCKET, S3Key=key
+            )
 
     def switch_ttl_on(self, attributes: dict[str, str]) -> None:
         """Some local clouds read a table's TTL from the template and leave it off."""
         tables = self.resources("AWS::DynamoDB::Table")
         for logical_id, attribute in attributes.items():
             name = tables[logical_id]
-            now = self.dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+            now = self.dynamodb.describe_time_to_live(TableName=name)[
+                "TimeToLiveDescription"
+            ]
             if now.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
                 self.dynamodb.update_time_to_live(
-                    TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
+                    TableName=name,
+                    TimeToLiveSpecification={
+                        "Enabled": True,
+                        "AttributeName": attribute,
+                    },
                 )
 
     def describe(self) -> dict[str, Any]:
         """What clients and tools need to know of the stack."""
         stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        outputs = {
+            output["OutputKey"]: output["OutputValue"]
+            for output in stack.get("Outputs", [])
+        }
         functions = []
         for logical_id, name in sorted(self.resources("AWS::Lambda::Function").items()):
-            logging = self.functions.get_function_configuration(FunctionName=name).get("LoggingConfig", {})
+            logging = self.functions.get_function_configuration(FunctionName=name).get(
+                "LoggingConfig", {}
+            )
             functions.append(
                 {
                     "name": logical_id.removesuffix(FUNCTION_SUFFIX).lower(),
@@ -291,8 +341,14 @@ def main() -> int:
     parser.add_argument("--template", type=Path, required=True)
     parser.add_argument("--bootstrap", type=Path, required=True, help="the executable")
     parser.add_argument("--code-hash", required=True)
-    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--code-only", action="store_true", help="the template is deployed already, unchanged")
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE"
+    )
+    parser.add_argument(
+        "--code-only",
+        action="store_true",
+        help="the template is deployed already, unchanged",
+    )
     try:
         print(json.dumps(run(parser.parse_args())))
     except (DeployError, BotoCoreError, ClientError, OSError) as error:
