@@ -28,8 +28,8 @@ pub const TAIL_ROWS: usize = 8;
 pub const RING_ENTRIES: usize = 64;
 /// A ring is trimmed once it is this much over its size, so that trimming costs little.
 pub const RING_SLACK_ENTRIES: usize = 16;
-/// Rows read back for a marked resend, or forward from an invocation's first read.
-pub const RESEND_ROWS_MAX: usize = 2_048;
+/// Rows looked through for an unmarked resend while the durable lane is behind.
+pub const RESEND_ROWS_MAX: u64 = 2_048;
 /// Rows searched, newest first, for the sequence of a `messageId`.
 pub const LOOKBACK_ROWS_MAX: usize = 2_048;
 /// Sequences in one partition of the log.

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::{
     conversation::Standing,
     ids::{ClientMsgId, ConversationId, MessageId, Sender, Sequence, UserId},
-    limits::{APPEND_ATTEMPTS_MAX, DELIVERY_MS_MAX, KNOWN_TAILS_MAX, PULL_LIMIT_MAX, TAIL_ROWS},
+    limits::{APPEND_ATTEMPTS_MAX, DELIVERY_MS_MAX, KNOWN_TAILS_MAX, PULL_LIMIT_MAX, RESEND_ROWS_MAX, TAIL_ROWS},
     log::{Content, Entry, EventKind, Tail},
     notice::Notice,
     ports::{
@@ -172,8 +172,8 @@ fn authorise(request: &SendRequest, standing: &Standing) -> Result<(), SendError
     }
 }
 
-/// Finds this message among the rows of the tail, those that the ring names, and, for a marked
-/// resend, all rows since its first attempt.
+/// Finds this message among the rows of the tail, those that the ring names, those that the ring
+/// cannot name yet, and, for a marked resend, all rows since its first attempt.
 async fn find_earlier(
     ports: SendPorts<'_>,
     request: &SendRequest,
@@ -194,10 +194,10 @@ async fn find_earlier(
             }
         }
     }
-    let Some(mut after) = request.resend_after else { return Ok(None) };
-    if after > tail.sequence() {
+    if request.resend_after.is_some_and(|base| base > tail.sequence()) {
         return Err(SendError::BaseBeyondEnd { end: tail.sequence() });
     }
+    let mut after = request.resend_after.unwrap_or_else(|| beyond_ring(standing, oldest_read));
     while after.next() < oldest_read {
         let rows = ports.log.read_after(&request.conversation, after, PULL_LIMIT_MAX, Consistency::Strong).await?;
         let Some(last) = rows.last() else { break };
@@ -207,6 +207,13 @@ async fn find_earlier(
         }
     }
     Ok(None)
+}
+
+/// Where the durable lane, whose work the ring is, has got to. Nearly always that is within the
+/// tail that was read, and nothing more is to be looked at.
+fn beyond_ring(standing: &Standing, oldest_read: Sequence) -> Sequence {
+    let far_enough = Sequence(oldest_read.0.saturating_sub(RESEND_ROWS_MAX));
+    standing.known_sequence().max(far_enough)
 }
 
 /// Puts the row after the tail; having lost, reads on from the *first* tail, so that an own

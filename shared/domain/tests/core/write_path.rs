@@ -102,6 +102,21 @@ async fn an_unmarked_resend_is_known_for_the_last_64_of_the_device() {
     assert_eq!(world.log(&alice_and_bob()).len(), 100);
 }
 
+/// The ring is the durable lane's, which may be behind: what it has not seen yet is read.
+#[tokio::test(start_paused = true)]
+async fn an_unmarked_resend_is_known_while_the_durable_lane_is_behind() {
+    let world = World::new(1);
+    let sequences = send_in_order(&world, 5).await;
+    let alice = device("alice", "phone");
+    for n in 5..60 {
+        send(send_ports(&world), &message(&alice, &alice_and_bob(), &n.to_string())).await.unwrap();
+    }
+    for (n, sequence) in [(0, sequences[0]), (5, Sequence(6)), (30, Sequence(31))] {
+        let again = send(send_ports(&world), &message(&alice, &alice_and_bob(), &n.to_string())).await.unwrap();
+        assert_eq!((again.duplicate, again.entry.sequence), (true, sequence), "message {n}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_marked_resend_is_known_for_ever() {
     let world = World::new(1);
