@@ -44,7 +44,7 @@ impl FrameHandler for Ack {
                 bus: &self.bus,
                 clock: &SystemClock,
             };
-            raise(ports, &frame.socket.owner.user, &conversation, mark, at).await?;
+            raise(ports, &frame.socket.owner, &conversation, mark, at).await?;
             Ok(None)
         })
     }

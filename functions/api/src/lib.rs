@@ -152,7 +152,7 @@ impl Api {
 
     async fn raise(&self, caller: &Sender, request: convert::MarkRequest) -> Result<HttpAnswer, Failure> {
         let (conversation, mark, at) = request;
-        raise(self.receipt_ports(), &caller.user, &conversation, mark, at).await?;
+        raise(self.receipt_ports(), caller, &conversation, mark, at).await?;
         Ok(HttpAnswer::nothing())
     }
 

@@ -78,7 +78,7 @@ fn by_conversation(records: impl IntoIterator<Item = StreamRecord>) -> BTreeMap<
                 work.entries.insert(entry.sequence, (*entry, reached));
             }
             StreamRecord::Raised(receipt) => {
-                let highest = work.receipts.entry((receipt.user.clone(), receipt.mark)).or_insert(receipt.clone());
+                let highest = work.receipts.entry((receipt.by.user.clone(), receipt.mark)).or_insert(receipt.clone());
                 if receipt.up_to > highest.up_to {
                     *highest = receipt;
                 }
@@ -98,7 +98,7 @@ fn by_conversation(records: impl IntoIterator<Item = StreamRecord>) -> BTreeMap<
 /// Read implies delivered: a delivered mark that is not above the same member's read mark says nothing.
 fn drop_implied(receipts: &mut BTreeMap<(UserId, Watermark), Receipt>) {
     let read: BTreeMap<UserId, Sequence> =
-        receipts.values().filter(|r| r.mark == Watermark::Read).map(|r| (r.user.clone(), r.up_to)).collect();
+        receipts.values().filter(|r| r.mark == Watermark::Read).map(|r| (r.by.user.clone(), r.up_to)).collect();
     receipts.retain(|(user, mark), receipt| {
         *mark == Watermark::Read || read.get(user).is_none_or(|up_to| receipt.up_to > *up_to)
     });
@@ -158,7 +158,7 @@ fn notices_for(session: &Session, work: &Work) -> Vec<Notice> {
     let receipts = work
         .receipts
         .values()
-        .filter(|r| r.user != session.owner.user || r.mark == Watermark::Read)
+        .filter(|r| r.by.user != session.owner.user || (r.mark == Watermark::Read && r.by != session.owner))
         .map(|receipt| Notice::Receipt(receipt.clone()));
     entries.chain(receipts).collect()
 }

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::{
     conversation::{Member, Watermark},
-    ids::{ConversationId, MessageId, Sequence, UserId},
+    ids::{ConversationId, MessageId, Sender, Sequence, UserId},
     log::Entry,
     lookup::{entry_at, entry_called},
     ports::{Bus, Clock, Conversations, Log, Unavailable},
@@ -58,12 +58,12 @@ pub enum ReceiptError {
 /// error and tells nobody.
 pub async fn raise(
     ports: ReceiptPorts<'_>,
-    user: &UserId,
+    by: &Sender,
     conversation: &ConversationId,
     mark: Watermark,
     at: MarkAt,
 ) -> Result<(), ReceiptError> {
-    authorise(ports, conversation, user).await?;
+    authorise(ports, conversation, &by.user).await?;
     let entry = match at {
         MarkAt::Sequence(sequence) => {
             entry_at(ports.log, conversation, sequence).await?.ok_or(ReceiptError::NoSuchSequence(sequence))?
@@ -73,12 +73,12 @@ pub async fn raise(
         }
     };
     let now = ports.clock.now();
-    if !ports.conversations.raise(conversation, user, mark, entry.sequence, now).await? {
+    if !ports.conversations.raise(conversation, &by.user, mark, entry.sequence, now).await? {
         return Ok(());
     }
     let receipt = Receipt {
         conversation: conversation.clone(),
-        user: user.clone(),
+        by: by.clone(),
         mark,
         up_to: entry.sequence,
         message_id: entry.message_id(),

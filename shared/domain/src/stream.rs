@@ -46,8 +46,8 @@ impl StreamRecord {
 pub struct Receipt {
     /// The conversation.
     pub conversation: ConversationId,
-    /// The member.
-    pub user: UserId,
+    /// The member, and the device that said so: it need not be told.
+    pub by: Sender,
     /// Which mark.
     pub mark: Watermark,
     /// To where.

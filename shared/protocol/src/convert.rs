@@ -298,7 +298,7 @@ pub fn notice_frame(notice: &Notice, reader: &DeviceId, now: Timestamp) -> Serve
 fn receipt_frame(receipt: &DomainReceipt) -> ServerFrame {
     let body = Receipt {
         conversation_id: receipt.conversation.to_string(),
-        user_id: receipt.user.to_string(),
+        user_id: receipt.by.user.to_string(),
         up_to: receipt.up_to.0,
         message_id: receipt.message_id.to_string(),
         ts: receipt.ts.0,

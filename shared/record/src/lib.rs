@@ -160,6 +160,7 @@ enum StreamForm {
         v: u8,
         cid: String,
         user: String,
+        device: String,
         read: bool,
         up_to: u64,
         message_id: String,
@@ -184,7 +185,8 @@ pub fn to_stream(record: &StreamRecord) -> Result<Vec<u8>, RecordError> {
         StreamRecord::Raised(receipt) => StreamForm::Raised {
             v: VERSION,
             cid: receipt.conversation.to_string(),
-            user: receipt.user.to_string(),
+            user: receipt.by.user.to_string(),
+            device: receipt.by.device.to_string(),
             read: receipt.mark == Watermark::Read,
             up_to: receipt.up_to.0,
             message_id: receipt.message_id.to_string(),
@@ -218,9 +220,9 @@ pub fn from_stream(bytes: &[u8]) -> Result<StreamRecord, RecordError> {
             user: UserId::parse(&user)?,
             last_sequence: Sequence(last),
         },
-        StreamForm::Raised { cid, user, read, up_to, message_id, ts, .. } => StreamRecord::Raised(Receipt {
+        StreamForm::Raised { cid, user, device, read, up_to, message_id, ts, .. } => StreamRecord::Raised(Receipt {
             conversation: ConversationId::parse(&cid)?,
-            user: UserId::parse(&user)?,
+            by: Sender { user: UserId::parse(&user)?, device: DeviceId::parse(&device)? },
             mark: if read { Watermark::Read } else { Watermark::Delivered },
             up_to: Sequence(up_to),
             message_id: MessageId::parse(&message_id)?,
@@ -279,7 +281,7 @@ mod tests {
             prop_assert_eq!(from_stream(&to_stream(&record).unwrap()).unwrap(), record);
             let receipt = StreamRecord::Raised(Receipt {
                 conversation: entry.conversation.clone(),
-                user: entry.sender.user.clone(),
+                by: entry.sender.clone(),
                 mark: Watermark::Read,
                 up_to: entry.sequence,
                 message_id: entry.message_id(),
@@ -302,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_later_form_is_refused() {
-        let text = br#"{"kind":"raised","v":2,"cid":"g:1","user":"a","read":true,"up_to":1,"message_id":"m:x","ts":1}"#;
+        let text = br#"{"kind":"raised","v":2,"cid":"g:1","user":"a","device":"d","read":true,"up_to":1,"message_id":"m:x","ts":1}"#;
         assert!(matches!(from_stream(text), Err(RecordError::Version(2))));
     }
 }

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn poison_is_told_from_what_can_be_read() {
         // {"kind":"raised",…} and "!".
-        let good = "eyJraW5kIjoicmFpc2VkIiwidiI6MSwiY2lkIjoiZzoxIiwidXNlciI6ImEiLCJyZWFkIjp0cnVlLCJ1cF90byI6MSwibWVzc2FnZV9pZCI6Im06MDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAwIiwidHMiOjF9";
+        let good = "eyJraW5kIjoicmFpc2VkIiwidiI6MSwiY2lkIjoiZzoxIiwidXNlciI6ImEiLCJkZXZpY2UiOiJkIiwicmVhZCI6dHJ1ZSwidXBfdG8iOjEsIm1lc3NhZ2VfaWQiOiJtOjAwMDAwMDAwLTAwMDAtNDAwMC04MDAwLTAwMDAwMDAwMDAwMCIsInRzIjoxfQ==";
         let event = json!({ "Records": [kinesis("IQ==", "1"), kinesis(good, "2")] });
         let batch = kinesis_records(event).unwrap();
         assert_eq!(batch.items.len(), 1);

@@ -73,7 +73,7 @@ async fn the_drain_starts_at_the_cursor_or_else_at_what_the_user_has_received() 
     let conversation = alice_and_bob();
     alice_says(&world, "bob", 5).await;
     let up_to = MarkAt::Sequence(Sequence(3));
-    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Delivered, up_to).await.unwrap();
+    raise(receipt_ports(&world), &bob, &conversation, Watermark::Delivered, up_to).await.unwrap();
     let socket = socket(&bob, "b", &world);
     world.open(&socket.session(world.now(), 300));
     hello(sync_ports(&world), &Tokens, TERMS, &socket, &HelloRequest::default()).await.unwrap();

@@ -86,7 +86,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let world = World::new(1);
-            let (conversation, bob) = (alice_and_bob(), user("bob"));
+            let (conversation, bob) = (alice_and_bob(), device("bob", "phone"));
             for n in 0..10 {
                 send(send_ports(&world), &message(&device("alice", "phone"), &conversation, &n.to_string())).await.unwrap();
             }
@@ -100,7 +100,7 @@ proptest! {
                 prop_assert_eq!(world.take_published().len(), usize::from(rises), "only what rises is told");
                 delivered = delivered.max(up_to);
                 read = if is_read { read.max(up_to) } else { read };
-                let row = world.member(&conversation, &bob).unwrap();
+                let row = world.member(&conversation, &bob.user).unwrap();
                 prop_assert_eq!((row.delivered_up_to.0, row.read_up_to.0), (delivered, read));
             }
             Ok(())
@@ -175,7 +175,7 @@ async fn the_repair_lane_publishes_what_was_not_and_tells_who_is_there_and_has_n
     assert!(matches!(world.posted()[..], [Posted { notice: Notice::Updated { last_sequence: Sequence(1), .. }, .. }]));
 
     let up_to = MarkAt::Sequence(Sequence(1));
-    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Delivered, up_to).await.unwrap();
+    raise(receipt_ports(&world), &bob, &conversation, Watermark::Delivered, up_to).await.unwrap();
     world.take_published();
     repair(repair_ports(&world), 256, world.log(&conversation)).await;
     assert!(world.take_published().is_empty());
@@ -210,12 +210,12 @@ async fn read_implies_delivered_and_is_told_once() {
     let conversation = alice_and_bob();
     send(send_ports(&world), &message(&alice, &conversation, "1")).await.unwrap();
     drain_stream(&world).await;
-    for (owner, connection) in [(&alice, "a"), (&bob_web, "w")] {
+    for (owner, connection) in [(&alice, "a"), (&bob, "b"), (&bob_web, "w")] {
         world.open(&session(owner, connection, &world));
     }
     let up_to = MarkAt::Sequence(Sequence(1));
-    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Delivered, up_to).await.unwrap();
-    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Read, up_to).await.unwrap();
+    raise(receipt_ports(&world), &bob, &conversation, Watermark::Delivered, up_to).await.unwrap();
+    raise(receipt_ports(&world), &bob, &conversation, Watermark::Read, up_to).await.unwrap();
     drain_stream(&world).await;
     let marks: Vec<(Sender, Watermark)> = world
         .posted()

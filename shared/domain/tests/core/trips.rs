@@ -72,7 +72,7 @@ async fn the_repair_lane_costs_one_read_when_all_is_well() {
     send(send_ports(&world), &message(&alice, &conversation, "1")).await.unwrap();
     fan_out(fanout_ports(&world), 256, world.take_published()).await;
     let up_to = MarkAt::Sequence(Sequence(1));
-    raise(receipt_ports(&world), &bob.user, &conversation, Watermark::Delivered, up_to).await.unwrap();
+    raise(receipt_ports(&world), &bob, &conversation, Watermark::Delivered, up_to).await.unwrap();
     world.take_published();
     let before = world.calls().len();
     assert!(repair(repair_ports(&world), 256, world.log(&conversation)).await.is_empty());
@@ -87,6 +87,6 @@ async fn a_receipt_takes_three_calls() {
     send(send_ports(&world), &message(&device("alice", "phone"), &conversation, "1")).await.unwrap();
     let before = world.calls().len();
     let up_to = MarkAt::Sequence(Sequence(1));
-    raise(receipt_ports(&world), &user("bob"), &conversation, Watermark::Read, up_to).await.unwrap();
+    raise(receipt_ports(&world), &device("bob", "phone"), &conversation, Watermark::Read, up_to).await.unwrap();
     assert_eq!(calls_since(&world, before), [("publish", 1), ("raise", 1), ("read_one", 1)].into());
 }
