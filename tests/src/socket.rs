@@ -257,7 +257,6 @@ impl Socket {
             Incoming::Closed(code) => self.closed = Some(self.closed.flatten().or(code)),
         }
     }
-
 }
 
 impl Drop for Socket {

@@ -71,9 +71,7 @@ fn json_of(yaml: &Yaml) -> Value {
     match yaml {
         Yaml::Null => Value::Null,
         Yaml::Bool(value) => json!(value),
-        Yaml::Number(number) => {
-            number.as_i64().map_or_else(|| json!(number.as_f64()), |whole| json!(whole))
-        }
+        Yaml::Number(number) => number.as_i64().map_or_else(|| json!(number.as_f64()), |whole| json!(whole)),
         Yaml::String(text) => json!(text),
         Yaml::Sequence(items) => items.iter().map(json_of).collect(),
         Yaml::Mapping(entries) => {

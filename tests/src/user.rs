@@ -45,7 +45,12 @@ pub struct User {
 impl User {
     /// A new user.
     pub fn new(name: &str) -> Self {
-        Self { id: fresh(name), token: OnceLock::new() }
+        Self::called(fresh(name))
+    }
+
+    /// A user of this very id.
+    pub fn called(id: String) -> Self {
+        Self { id, token: OnceLock::new() }
     }
 
     /// A good token.

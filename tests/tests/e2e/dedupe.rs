@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tidings_tests::{User, direct, eventually, get_item, message, seed_log};
+use tidings_tests::{User, direct, eventually, get_item, member_key, message, seed_log};
 
 fn identity(sent: &Value) -> (String, u64) {
     assert_eq!(sent["clientMsgId"].as_str().map(str::is_empty), Some(false), "{sent}");
@@ -62,7 +62,7 @@ async fn twenty_at_once_are_one_entry() {
 
 /// Waits until the durable lane has seen everything up to a sequence.
 async fn fanned_out(conversation: &str, user: &User, up_to: u64) -> Value {
-    let key = json!({ "cid": { "S": conversation }, "sk": { "S": format!("m#{}", user.id) } });
+    let key = member_key(conversation, user);
     eventually("the member row has moved", || async {
         let row = get_item("ConversationsTable", key.clone()).await;
         let last = row["ls"]["N"].as_str().map_or(0, |n| n.parse::<u64>().unwrap());

@@ -6,7 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tidings_tests::{
-    Http, User, direct, dynamodb, encoded, eventually, fresh, message, now_ms, seed_log, token_with,
+    Http, User, direct, dynamodb, encoded, eventually, fresh, member_key, message, now_ms, seed_log, seed_unreadable,
+    token_with,
 };
 
 /// Every call: method, path and a body that is good for these two users.
@@ -113,10 +114,15 @@ async fn history_is_read_in_pages_both_ways() {
         assert_eq!(sequences(&page), expected.collect::<Vec<_>>(), "{query}");
         assert_eq!((&page["next"], &page["hasMore"]), (&json!(next), &json!(more)), "{query}");
     }
-    for (query, next) in [("since=130", 130), ("since=999", 999), ("before=1", 1), ("before=0", 0), ("since=5&before=6", 5)]
+    for (query, next) in
+        [("since=130", 130), ("since=999", 999), ("before=1", 1), ("before=0", 0), ("since=5&before=6", 5)]
     {
         let page = http.messages(&conversation, query).await.ok();
-        assert_eq!((sequences(&page), &page["next"], &page["hasMore"]), (vec![], &json!(next), &json!(false)), "{query}");
+        assert_eq!(
+            (sequences(&page), &page["next"], &page["hasMore"]),
+            (vec![], &json!(next), &json!(false)),
+            "{query}"
+        );
     }
     for (query, field) in [
         ("limit=0", "limit"),
@@ -168,8 +174,7 @@ async fn receipts_need_a_message() {
         let error = http.receipts(&conversation, bad).await.refused(400, "bad_request");
         assert_eq!(error["details"]["field"], "messageId", "{bad}");
     }
-    let error =
-        http.receipts(&conversation, "m:00000000-0000-5000-8000-000000000000").await.refused(404, "not_found");
+    let error = http.receipts(&conversation, "m:00000000-0000-5000-8000-000000000000").await.refused(404, "not_found");
     assert_eq!(error["details"]["field"], "messageId");
     // Of another conversation.
     let sent = http.post("/messages", &message(&alice.notes(), "1", "x")).await.ok();
@@ -235,12 +240,15 @@ async fn the_list_is_paged_and_goes_on_where_it_ended() {
             list.iter().any(|c| c["conversationId"] == conversation).then_some(())
         })
         .await;
-        let row = json!({ "Key": { "cid": { "S": conversation }, "sk": { "S": format!("m#{}", alice.id) } } });
-        dynamodb("DeleteItem", "ConversationsTable", row).await;
+        dynamodb("DeleteItem", "ConversationsTable", json!({ "Key": member_key(&conversation, &alice) })).await;
     }
-    for (query, field) in
-        [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("since=!", "since"), ("since=17", "since")]
-    {
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("since=!", "since"),
+        ("since=17", "since"),
+    ] {
         let error = http.get(&format!("/sync?{query}")).await.refused(400, "bad_request");
         assert_eq!(error["details"]["field"], field, "{query}");
     }
@@ -363,18 +371,7 @@ async fn what_is_away_is_503_with_a_time_to_come_back() {
     let alice = User::new("alice");
     let notes = alice.notes();
     // A row of a later version of the service, which this one must not read over.
-    let row = json!({
-        "pk": { "S": format!("{notes}#0") },
-        "seq": { "N": "1" },
-        "v": { "N": "99" },
-        "u": { "S": alice.id },
-        "d": { "S": "a" },
-        "c": { "S": "1" },
-        "ts": { "N": "1" },
-        "ct": { "N": "1" },
-        "p": { "S": "null" },
-    });
-    dynamodb("PutItem", "LogTable", json!({ "Item": row })).await;
+    seed_unreadable(&notes, alice.device("a")).await;
     let http = alice.http("a");
     let answer = http.post("/messages", &message(&notes, "1", "x")).await;
     assert_eq!(answer.header("retry-after"), Some("1"));

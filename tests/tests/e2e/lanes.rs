@@ -2,10 +2,18 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use tidings_domain::{log::Entry, stream::StreamRecord};
+use tidings_record::to_stream;
 use tidings_tests::{
-    User, calls, direct, dynamodb, eventually, fresh, get_item, kinesis_put, message, now_ms, seed_log,
-    seeded_payload, take_failure,
+    Device, User, calls, direct, dynamodb, entry, eventually, fresh, get_item, kinesis_put, member_key, message,
+    now_ms, seed_log, seed_unreadable, seeded_payload, sender, take_failure,
 };
+
+/// A record of the stream, as a writer publishes it.
+fn appended(entry: Entry, reached: &[Device<'_>]) -> Vec<u8> {
+    let reached = reached.iter().copied().map(sender).collect();
+    to_stream(&StreamRecord::Appended { entry: Box::new(entry), reached }).unwrap()
+}
 
 /// Which functions have posted something with this in it to a socket, and with which status.
 async fn posts(contains: &str) -> Vec<(String, u16)> {
@@ -54,23 +62,16 @@ async fn what_the_stream_carries_reaches_live_sockets_that_were_not_reached() {
     let conversation = direct(&alice, &bob);
     let (mut b1, mut b2) = (bob.connect("b1").await, bob.connect("b2").await);
     // As a writer leaves it whose express lane has served one of two devices.
-    let entry = |sequence: u64| {
-        json!({
-            "v": 1, "seq": sequence, "u": alice.id, "d": "a", "c": format!("c{sequence}"),
-            "ts": now_ms(), "ct": 1, "p": r#"{"text":"by the stream"}"#,
-        })
-    };
-    let record = |sequence: u64, reached: Value| {
-        json!({ "kind": "appended", "cid": conversation, "entry": entry(sequence), "reached": reached }).to_string()
-    };
-    kinesis_put(&conversation, record(1, json!([[bob.id, "b1"]])).as_bytes()).await;
-    kinesis_put(&conversation, record(2, json!([])).as_bytes()).await;
+    let record =
+        |sequence, reached: &[Device<'_>]| appended(entry(&conversation, alice.device("a"), sequence), reached);
+    kinesis_put(&conversation, &record(1, &[bob.device("b1")])).await;
+    kinesis_put(&conversation, &record(2, &[])).await;
     b2.expect_message(&conversation, 1).await;
     b2.expect_message(&conversation, 2).await;
     b1.expect_message(&conversation, 2).await;
     assert_eq!(b1.unread("message.new"), Vec::<Value>::new(), "it had the first by express");
     // Repeats and an older record after a newer one do no harm, and move nothing back.
-    kinesis_put(&conversation, record(1, json!([])).as_bytes()).await;
+    kinesis_put(&conversation, &record(1, &[])).await;
     b2.expect_message(&conversation, 1).await;
     assert_eq!(bob.http("b").summary(&conversation).await["lastSequence"], 2);
 }
@@ -92,7 +93,7 @@ async fn what_was_appended_and_not_published_is_repaired() {
 }
 
 #[tokio::test]
-async fn what_no_device_acknowledges_is_said_again_and_what_one_does_is_left_alone() {
+async fn what_no_device_acknowledges_is_told_of_and_what_one_does_is_left_alone() {
     let (alice, bob, carol) = (User::new("alice"), User::new("bob"), User::new("carol"));
     let (to_bob, to_carol) = (direct(&alice, &bob), direct(&alice, &carol));
     let mut a = alice.connect("a").await;
@@ -101,10 +102,11 @@ async fn what_no_device_acknowledges_is_said_again_and_what_one_does_is_left_alo
     a.say(&to_carol, "lost on the way").await;
     b.expect_message(&to_bob, 1).await;
     bob.http("b").post("/acks", &json!({ "conversationId": to_bob, "upTo": 1 })).await.ok();
-    // A post that was taken is no delivery. The repair lane works in order, so when it has come to
-    // the second conversation it is done with the first.
-    c.expect_message(&to_carol, 1).await;
-    c.expect_message(&to_carol, 1).await;
+    // A post that was taken is no delivery: the client is told what it should have, and pulls.
+    let told = c.expect("conversation.updated").await;
+    assert_eq!((&told["conversationId"], &told["lastSequence"]), (&json!(to_carol), &json!(1)));
+    // The repair lane works in order, so when it has come to the second it is done with the first.
+    assert_eq!(b.unread("conversation.updated"), Vec::<Value>::new());
     assert_eq!(b.unread("message.new"), Vec::<Value>::new());
     let of_repair: Vec<_> =
         calls(&to_bob).await.into_iter().filter(|call| call.app_id.as_deref() == Some("tidings-repair")).collect();
@@ -140,10 +142,8 @@ async fn a_dead_socket_is_forgotten_and_its_device_gets_all_on_coming_back() {
     assert!(delete.request_body.contains("conn = :conn"), "by compare and delete: {delete:?}");
 
     let http = bob.http("b");
-    eventually("the list knows", || async {
-        (http.summary(&conversation).await["lastSequence"] == 1).then_some(())
-    })
-    .await;
+    eventually("the list knows", || async { (http.summary(&conversation).await["lastSequence"] == 1).then_some(()) })
+        .await;
     let (_b, drained) = bob.connect_with("b", json!({})).await;
     assert_eq!((&drained[1]["type"], &drained[1]["clientMsgId"]), (&json!("message.new"), &json!(id)));
 }
@@ -175,11 +175,10 @@ async fn poison_on_the_stream_is_put_away_and_holds_nobody_up() {
     let (alice, bob) = (User::new("alice"), User::new("bob"));
     let conversation = direct(&alice, &bob);
     let (mut phone, mut tablet) = (alice.connect("phone").await, alice.connect("tablet").await);
-    let later = json!({
-        "kind": "appended", "cid": conversation,
-        "entry": { "v": 99, "seq": 1, "u": alice.id, "d": "a", "c": fresh("later"), "ts": 1, "ct": 1, "p": "null" },
-    });
-    let poisons = [format!("no JSON: {}", fresh("poison")).into_bytes(), later.to_string().into_bytes(), vec![0xff, 0xfe]];
+    let mut later: Value = serde_json::from_slice(&appended(entry(&conversation, alice.device("a"), 1), &[])).unwrap();
+    later["entry"]["v"] = json!(99);
+    let poisons =
+        [format!("no JSON: {}", fresh("poison")).into_bytes(), later.to_string().into_bytes(), vec![0xff, 0xfe]];
     let mut sequence_numbers = Vec::new();
     for poison in &poisons {
         sequence_numbers.push(kinesis_put(&conversation, poison).await);
@@ -198,12 +197,7 @@ async fn poison_on_the_stream_is_put_away_and_holds_nobody_up() {
 async fn poison_in_the_log_is_put_away_by_the_repair_lane() {
     let (alice, bob) = (User::new("alice"), User::new("bob"));
     let notes = alice.notes();
-    let row = json!({
-        "pk": { "S": format!("{notes}#0") }, "seq": { "N": "1" }, "v": { "N": "99" },
-        "u": { "S": alice.id }, "d": { "S": "a" }, "c": { "S": "1" },
-        "ts": { "N": "1" }, "ct": { "N": "1" }, "p": { "S": "null" },
-    });
-    dynamodb("PutItem", "LogTable", json!({ "Item": row })).await;
+    seed_unreadable(&notes, alice.device("a")).await;
     // Behind it, in the same batch or the next, another conversation is repaired all the same.
     let mut b = bob.connect("b").await;
     seed_log(&direct(&alice, &bob), alice.device("a"), 1..=1).await;
@@ -222,21 +216,14 @@ async fn a_conversation_that_keeps_failing_ends_in_the_failure_queue_and_others_
     let (alice, bob, carol) = (User::new("alice"), User::new("bob"), User::new("carol"));
     let (broken, sound) = (direct(&alice, &bob), direct(&alice, &carol));
     // A member row that no code of ours writes: moving it fails, however often it is tried.
-    let row = json!({
-        "cid": { "S": broken }, "sk": { "S": format!("m#{}", alice.id) }, "ls": { "S": "not a number" },
-    });
+    let mut row = member_key(&broken, &alice);
+    row["ls"] = json!({ "S": "not a number" });
     dynamodb("PutItem", "ConversationsTable", json!({ "Item": row })).await;
     let mut tablet = alice.connect("tablet").await;
-    let record = |conversation: &str| {
-        json!({
-            "kind": "appended", "cid": conversation,
-            "entry": { "v": 1, "seq": 1, "u": alice.id, "d": "a", "c": "1", "ts": now_ms(), "ct": 1, "p": "null" },
-        })
-        .to_string()
-    };
+    let record = |conversation: &str| appended(entry(conversation, alice.device("a"), 1), &[]);
     // One partition key, so one lane: what fails stands before what does not.
-    let failing = kinesis_put(&broken, record(&broken).as_bytes()).await;
-    kinesis_put(&broken, record(&sound).as_bytes()).await;
+    let failing = kinesis_put(&broken, &record(&broken)).await;
+    kinesis_put(&broken, &record(&sound)).await;
     tablet.expect_message(&sound, 1).await;
     let number = |text: &Value| text.as_str().and_then(|text| text.parse::<u128>().ok());
     let failing: u128 = failing.parse().unwrap();

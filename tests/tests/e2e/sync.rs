@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tidings_tests::{
-    Device, Socket, User, direct, dynamodb, eventually, get_item, message, now_ms, seed_log, seed_member,
-    seeded_payload,
+    Device, Socket, User, direct, dynamodb, eventually, get_item, member_key, message, now_ms, seed_conversation,
+    seed_log, seeded_payload,
 };
 
 fn drained(frames: &[Value]) -> Vec<u64> {
@@ -79,7 +79,9 @@ async fn what_was_missed_comes_in_order_from_where_the_user_was() {
     assert_eq!(drained(&frames), [5, 6]);
 
     // A cursor counts in place of that, lower or higher.
-    for (cursor, expected) in [(0, vec![1, 2, 3, 4, 5, 6]), (2, vec![3, 4, 5, 6]), (5, vec![6]), (6, vec![]), (99, vec![])] {
+    for (cursor, expected) in
+        [(0, vec![1, 2, 3, 4, 5, 6]), (2, vec![3, 4, 5, 6]), (5, vec![6]), (6, vec![]), (99, vec![])]
+    {
         let (_b, frames) = bob.connect_with("b3", json!({ "cursors": { conversation.as_str(): cursor } })).await;
         assert_eq!(drained(&frames), expected, "from {cursor}");
     }
@@ -109,12 +111,10 @@ async fn all_conversations_are_brought_up_to_date() {
 async fn a_resume_token_spares_what_was_not_active_since() {
     let (alice, bob) = (User::new("alice"), User::new("bob"));
     let old = direct(&alice, &bob);
-    seed_log(&old, alice.device("a"), 1..=3).await;
-    seed_member(&old, &bob, 3, 3).await;
-    seed_member(&old, &alice, 3, 3).await;
+    seed_conversation(&old, alice.device("a"), &bob, 3).await;
     // As it would be after three quiet hours, with what was delivered since taken back.
     let quiet = json!({
-        "Key": { "cid": { "S": old }, "sk": { "S": format!("m#{}", bob.id) } },
+        "Key": member_key(&old, &bob),
         "UpdateExpression": "SET act = :act, dl = :none",
         "ExpressionAttributeValues": {
             ":act": { "N": (now_ms() - now_ms() % 3_600_000 - 3 * 3_600_000).to_string() },
@@ -132,8 +132,7 @@ async fn a_resume_token_spares_what_was_not_active_since() {
     assert_eq!(drained(&frames), Vec::<u64>::new(), "that drain has said it");
     let (_b, frames) = bob.connect_with("b", json!({ "resumeToken": ready })).await;
     assert_eq!(drained(&frames), [1, 2, 3], "the drain after that ready may have failed");
-    let (_b, frames) =
-        bob.connect_with("b", json!({ "resumeToken": complete, "cursors": { old.as_str(): 1 } })).await;
+    let (_b, frames) = bob.connect_with("b", json!({ "resumeToken": complete, "cursors": { old.as_str(): 1 } })).await;
     assert_eq!(drained(&frames), [2, 3], "what a cursor names is looked at in any case");
     let (_b, frames) = bob.connect_with("other", json!({ "resumeToken": complete })).await;
     assert_eq!(drained(&frames), [1, 2, 3], "it is of another device");
@@ -152,11 +151,7 @@ async fn a_resume_token_spares_what_was_not_active_since() {
 async fn a_thousand_are_drained_and_more_are_told_of() {
     let (alice, bob) = (User::new("alice"), User::new("bob"));
     let conversation = direct(&alice, &bob);
-    // The rows say that all was delivered, so that no lane pushes while the drain does.
-    for user in [&alice, &bob] {
-        seed_member(&conversation, user, 1005, 1005).await;
-    }
-    seed_log(&conversation, alice.device("a"), 1..=1005).await;
+    seed_conversation(&conversation, alice.device("a"), &bob, 1005).await;
     let (mut b, frames) = bob.connect_with("b", json!({ "cursors": { conversation.as_str(): 4 } })).await;
     assert_eq!(drained(&frames), Vec::<u64>::new());
     let told = json!({ "type": "conversation.updated", "conversationId": conversation, "lastSequence": 1005 });
