@@ -10,9 +10,13 @@
 
 mod connect;
 mod dedupe;
+mod errors;
 mod http;
 mod lanes;
+mod members;
 mod order;
+mod parity;
+mod promises;
 mod receipts;
 mod send;
 mod sync;
