@@ -8,22 +8,21 @@ use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authen
 use tidings_bus::KinesisBus;
 use tidings_domain::{
     history::{ReadPorts, page},
-    ids::{DeviceId, Sender, Sequence},
+    ids::{DeviceId, Sender},
     limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX},
-    ports::{BoxFuture, Clock, Devices, Log, nowhere},
+    ports::{BoxFuture, Clock, Devices},
     receipts::{ReceiptPorts, raise, status},
-    send::{KnownTails, SendPorts, send},
     sync::{SyncPorts, list},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
-    ErrorCode, MessageSend, ParseError, ServerFrame, convert,
+    ErrorCode, ParseError, ServerFrame, convert,
     cursor::{list_cursor_from_text, list_cursor_to_text},
     http::{Ticket, TicketRequest},
 };
 use tidings_runtime::{
-    Adapters, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock,
-    config::{self, ConfigError},
+    Adapters, Failure, Function, FunctionError, HttpAnswer, HttpRequest, MessageSender, SystemClock,
+    config::ConfigError,
 };
 use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoSessions, DynamoTickets};
 
@@ -40,8 +39,7 @@ pub struct Api {
     sessions: DynamoSessions,
     bus: KinesisBus,
     gateway: ApiGateway,
-    express_sockets_max: usize,
-    known: KnownTails,
+    sender: MessageSender,
 }
 
 impl Api {
@@ -56,8 +54,7 @@ impl Api {
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
             gateway: adapters.gateway(),
-            express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
-            known: KnownTails::default(),
+            sender: MessageSender::build(adapters)?,
         })
     }
 
@@ -132,22 +129,8 @@ impl Api {
     }
 
     async fn send(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
-        let message: MessageSend = request.body()?;
-        let client_msg_id = message.client_msg_id.clone();
-        let mut request = convert::send_request(caller, message, self.express_sockets_max)
-            .map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
-        request.known = self.known.get(&request.conversation);
-        let ports = SendPorts {
-            log: &self.log,
-            conversations: &self.conversations,
-            sessions: &self.sessions,
-            bus: &self.bus,
-            gateway: &self.gateway,
-            clock: &SystemClock,
-        };
-        let sent = send(ports, &request).await.map_err(|error| Failure::from(error).about(Some(&client_msg_id)))?;
-        self.known.note(&sent.entry);
-        Ok(HttpAnswer::frame(&ServerFrame::Sent(convert::message_sent(&sent))))
+        let sent = self.sender.send(caller, request.body()?).await?;
+        Ok(HttpAnswer::frame(&ServerFrame::Sent(sent)))
     }
 
     async fn raise(&self, caller: &Sender, request: convert::MarkRequest) -> Result<HttpAnswer, Failure> {
@@ -171,10 +154,6 @@ impl Function for Api {
     }
 
     fn warm_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(nowhere) = nowhere() {
-                let _ = self.log.read_tail(&nowhere, Sequence::ZERO, 1).await;
-            }
-        })
+        self.sender.warm_up()
     }
 }

@@ -13,6 +13,7 @@ mod failure;
 mod fetch;
 mod function;
 mod http;
+mod sender;
 mod websocket;
 
 pub use aws::Adapters;
@@ -21,5 +22,6 @@ pub use clock::SystemClock;
 pub use failure::Failure;
 pub use function::{Function, FunctionError, run};
 pub use http::{HttpAnswer, HttpRequest};
+pub use sender::MessageSender;
 pub use tidings_telemetry::chain as error_chain;
 pub use websocket::{Frame, FrameFunction, FrameHandler, Handshake, Refusals, WebSocketEvent, answer_nothing};
