@@ -11,6 +11,8 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
+    /// Its place among all calls.
+    pub seq: u64,
     /// For example `dynamodb`.
     pub service: String,
     /// For example `PutItem`.

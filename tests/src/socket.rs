@@ -62,13 +62,19 @@ impl Opening {
     }
 }
 
+/// How the service closed a socket.
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    code: Option<u16>,
+}
+
 /// A raw socket. Dropping it cuts the connection, and panics where an error frame came that the
 /// test has not looked at.
 pub struct Socket {
     sink: Sink,
     incoming: mpsc::UnboundedReceiver<Incoming>,
     unread: VecDeque<Value>,
-    closed: Option<Option<u16>>,
+    closed: Option<Closed>,
     lenient: bool,
     reader: JoinHandle<()>,
 }
@@ -224,7 +230,7 @@ impl Socket {
     /// without a close frame.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
-            if let Some(code) = self.closed {
+            if let Some(Closed { code }) = self.closed {
                 return code;
             }
             let heard = timeout(DEADLINE, self.incoming.recv()).await.expect("a close in time").expect("a close");
@@ -245,7 +251,7 @@ impl Socket {
         match heard.expect("the reader tells the close") {
             Incoming::Frame(frame) => frame,
             Incoming::Closed(code) => {
-                self.closed = Some(code);
+                self.closed = Some(Closed { code });
                 panic!("closed ({code:?}) before: {what}; unread: {:?}", self.unread);
             }
         }
@@ -254,7 +260,10 @@ impl Socket {
     fn hear(&mut self, heard: Incoming) {
         match heard {
             Incoming::Frame(frame) => self.unread.push_back(frame),
-            Incoming::Closed(code) => self.closed = Some(self.closed.flatten().or(code)),
+            Incoming::Closed(code) => {
+                let earlier = self.closed.and_then(|closed| closed.code);
+                self.closed = Some(Closed { code: earlier.or(code) });
+            }
         }
     }
 }

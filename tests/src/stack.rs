@@ -58,13 +58,12 @@ impl Stack {
 
 /// Runs the developer's command and answers what it prints.
 pub(crate) fn dev(arguments: &[&str]) -> String {
-    let mut command = match built() {
-        Some(program) => Command::new(program),
-        None => {
-            let mut command = Command::new(env!("CARGO"));
-            command.args(["run", "--quiet", "--package=tidings-dev", "--bin=dev", "--"]);
-            command
-        }
+    let mut command = if let Some(program) = built() {
+        Command::new(program)
+    } else {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["run", "--quiet", "--package=tidings-dev", "--bin=dev", "--"]);
+        command
     };
     let output = command
         .current_dir(repository())

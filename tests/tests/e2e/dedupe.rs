@@ -101,9 +101,9 @@ async fn unmarked_resends_are_known_among_the_last_64_of_the_device() {
     let row = fanned_out(&conversation, &alice, 110).await;
     let ring = row["r#a"]["BS"].as_array().unwrap().len();
     assert!((64..=80).contains(&ring), "the ring is bounded: {ring}");
-    for n in 36..100 {
+    for (n, earlier) in sent.iter().enumerate().skip(36) {
         let again = a.ask(message(&conversation, &format!("n{n}"), "x")).await;
-        assert_eq!((identity(&again), &again["duplicate"]), (identity(&sent[n]), &json!(true)), "n{n}");
+        assert_eq!((identity(&again), &again["duplicate"]), (identity(earlier), &json!(true)), "n{n}");
     }
     assert_eq!(a.say(&conversation, "next").await["sequence"], 111);
 }

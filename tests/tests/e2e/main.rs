@@ -9,6 +9,8 @@
 )]
 
 mod connect;
+mod cost;
+mod coverage;
 mod dedupe;
 mod errors;
 mod http;

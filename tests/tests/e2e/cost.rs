@@ -1,0 +1,149 @@
+//! What a 1:1 message costs, counted by the local AWS in the steady state: ring and tail are full,
+//! both devices are connected, one each. The bounds are the design's.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::json;
+use tidings_tests::{Call, Socket, User, WireFrame, calls, direct, eventually, frames};
+
+/// Messages that fill the dedupe ring of the sender's device, and the tail many times over.
+const WARM_UP_MESSAGES: usize = 90;
+/// The text of a frame of some 640 bytes: the average message of the reference design.
+const TEXT_BYTES: usize = 420;
+
+#[derive(Debug, Default)]
+struct Cost {
+    calls: BTreeMap<String, usize>,
+    read_units: f64,
+    write_units: f64,
+    frames_in: usize,
+    frames_out: usize,
+}
+
+impl Cost {
+    fn of(calls: &[Call], frames: &[WireFrame]) -> Self {
+        let mut cost = Self::default();
+        for call in calls.iter().filter(|call| call.app_id.as_deref().is_some_and(|app| app.starts_with("tidings-"))) {
+            let name = format!("{} {}", call.app_id.as_deref().unwrap_or_default(), call.action);
+            *cost.calls.entry(name).or_default() += 1;
+            cost.read_units += call.read_units;
+            cost.write_units += call.write_units;
+        }
+        cost.frames_in = frames.iter().filter(|frame| frame.direction == "in").count();
+        cost.frames_out = frames.len() - cost.frames_in;
+        cost
+    }
+
+    fn frames(&self) -> usize {
+        self.frames_in + self.frames_out
+    }
+
+    fn print(&self, what: &str) {
+        println!(
+            "{what}: {} calls, {} read units, {} write units, {} frames",
+            self.calls.values().sum::<usize>(),
+            self.read_units,
+            self.write_units,
+            self.frames()
+        );
+        for (name, count) in &self.calls {
+            println!("    {count} × {name}");
+        }
+    }
+}
+
+/// Calls name what they are about: the conversation, or one of its two users.
+async fn calls_about(conversation: &str, users: [&User; 2]) -> Vec<Call> {
+    let mut all = calls(conversation).await;
+    for user in users {
+        let of_user = calls(&user.id).await;
+        all.extend(of_user.into_iter().filter(|call| !call.request_body.contains(conversation)));
+    }
+    all
+}
+
+/// What a piece of work costs, with as many looks of the repair lane, which comes last.
+async fn cost_of(conversation: &str, users: [&User; 2], repairs: usize, work: impl AsyncFnOnce()) -> Cost {
+    let last_call = calls_about(conversation, users).await.iter().map(|call| call.seq).max().unwrap_or_default();
+    let frames_before = frames(conversation).await.len();
+    let new_calls = async || {
+        let mut all = calls_about(conversation, users).await;
+        all.retain(|call| call.seq > last_call);
+        all
+    };
+    work().await;
+    eventually("the repair lane has looked", async || {
+        let looks = new_calls().await.iter().filter(|c| c.app_id.as_deref() == Some("tidings-repair")).count();
+        (looks >= repairs).then_some(())
+    })
+    .await;
+    Cost::of(&new_calls().await, &frames(conversation).await.split_off(frames_before))
+}
+
+/// Nothing more happens in the conversation: longer than the repair lane takes.
+async fn at_rest(conversation: &str, users: [&User; 2]) {
+    loop {
+        let before = calls_about(conversation, users).await.len();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        if calls_about(conversation, users).await.len() == before {
+            return;
+        }
+    }
+}
+
+async fn say_and_hear(a: &mut Socket, b: &mut Socket, conversation: &str) -> u64 {
+    let sequence = a.say(conversation, &"x".repeat(TEXT_BYTES)).await["sequence"].as_u64().unwrap();
+    b.expect_message(conversation, sequence).await;
+    sequence
+}
+
+#[tokio::test]
+async fn a_message_in_the_steady_state_is_within_its_budget() {
+    let (alice, bob) = (User::new("alice"), User::new("bob"));
+    let (conversation, users) = (direct(&alice, &bob), [&alice, &bob]);
+    let (mut a, mut b) = (alice.connect("a").await, bob.connect("b").await);
+    let mark = |kind: &str, up_to: u64| json!({ "type": kind, "conversationId": conversation, "upTo": up_to });
+    let mut last = 0;
+    for _ in 0..WARM_UP_MESSAGES {
+        last = say_and_hear(&mut a, &mut b, &conversation).await;
+    }
+    b.send(mark("message.read", last)).await;
+    a.expect_where("the warm-up is read", |f| f["type"] == "message.read" && f["upTo"] == json!(last)).await;
+    at_rest(&conversation, users).await;
+
+    let acknowledged = cost_of(&conversation, users, 1, async || {
+        last = say_and_hear(&mut a, &mut b, &conversation).await;
+        b.send(mark("message.ack", last)).await;
+        a.expect("message.delivered").await;
+    })
+    .await;
+    let receipt = cost_of(&conversation, users, 0, async || {
+        b.send(mark("message.read", last)).await;
+        a.expect("message.read").await;
+    })
+    .await;
+    let read_at_once = cost_of(&conversation, users, 1, async || {
+        last = say_and_hear(&mut a, &mut b, &conversation).await;
+        b.send(mark("message.read", last)).await;
+        a.expect("message.read").await;
+    })
+    .await;
+    acknowledged.print("a message that is acknowledged");
+    receipt.print("a receipt");
+    read_at_once.print("a message that is read at once");
+
+    // send: tail, standing and the recipient's sessions at once; the put; stream and socket at once.
+    let calls = |name: &str| acknowledged.calls.get(name).copied().unwrap_or_default();
+    assert_eq!(
+        ["Query", "PutItem", "PutRecord", "PostToConnection"].map(|action| calls(&format!("tidings-send {action}"))),
+        [3, 1, 1, 1]
+    );
+    assert_eq!(calls("tidings-repair Query"), 1, "all is well");
+    let message_reads = acknowledged.read_units - receipt.read_units;
+    let message_writes = acknowledged.write_units - receipt.write_units;
+    println!("a message alone: {message_reads} read units, {message_writes} write units");
+    assert!(message_reads <= 5.0, "{message_reads} read units");
+    assert!(message_writes <= 3.0, "{message_writes} write units");
+    assert!(acknowledged.write_units + receipt.write_units <= 5.0, "with both receipts");
+    assert!(read_at_once.frames() <= 5, "{read_at_once:?}");
+}

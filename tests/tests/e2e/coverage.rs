@@ -1,0 +1,126 @@
+//! What holds the house together: the template, the functions and the code say the same.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value;
+use tidings_protocol::FrameType;
+use tidings_tests::{Resource, Template, calls, repository};
+
+/// The one statement that AWS knows no resource for.
+const TRACING_ACTIONS: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+
+fn functions(template: &Template) -> Vec<Resource> {
+    template.of_kind("AWS::Serverless::Function")
+}
+
+fn names(values: impl IntoIterator<Item = impl Into<String>>) -> BTreeSet<String> {
+    values.into_iter().map(Into::into).collect()
+}
+
+#[test]
+fn every_folder_of_a_function_is_one_resource_with_its_handler() {
+    let folders = fs::read_dir(repository().join("functions")).unwrap().map(|entry| entry.unwrap());
+    let folders =
+        names(folders.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name != "bootstrap"));
+    let resources = functions(&Template::read());
+    let handlers = names(resources.iter().map(|r| r.properties["Handler"].as_str().unwrap()));
+    assert_eq!(handlers, folders);
+    assert_eq!(resources.len(), folders.len(), "each once");
+    for resource in &resources {
+        let handler = resource.properties["Handler"].as_str().unwrap();
+        assert_eq!(resource.name.to_lowercase(), format!("{handler}function"));
+    }
+    let bootstrap = fs::read_to_string(repository().join("functions/bootstrap/src/main.rs")).unwrap();
+    for folder in &folders {
+        assert!(bootstrap.contains(&format!("\"{folder}\" =>")), "functions/bootstrap has no row for {folder}");
+    }
+}
+
+/// The list in the runtime's configuration, read as text: the crate itself would bring the AWS SDK along.
+fn variables_read() -> BTreeSet<String> {
+    let source = fs::read_to_string(repository().join("shared/runtime/src/config.rs")).unwrap();
+    let (_, list) = source.split_once("pub const VARIABLES").unwrap();
+    let (list, _) = list.split_once("];").unwrap();
+    names(list.split('"').skip(1).step_by(2))
+}
+
+#[test]
+fn every_variable_that_is_read_is_set_and_no_other() {
+    let template = Template::read();
+    let of = |properties: &Value| {
+        let variables = properties["Environment"]["Variables"].as_object();
+        names(variables.into_iter().flat_map(|variables| variables.keys().cloned()))
+    };
+    let mut set = of(&template.json()["Globals"]["Function"]);
+    for function in functions(&template) {
+        set.extend(of(&function.properties));
+    }
+    assert_eq!(set, variables_read());
+}
+
+#[test]
+fn every_frame_type_is_a_route() {
+    let routes = names(Template::read().route_keys("WebSocketApi"));
+    let mut expected = names(FrameType::ALL.map(|(_, name)| name));
+    expected.extend(names(["$connect", "$disconnect", "$default"]));
+    assert_eq!(routes, expected);
+}
+
+#[test]
+fn every_http_route_is_an_arm_of_the_function_and_the_other_way_round() {
+    let source = fs::read_to_string(repository().join("functions/api/src/lib.rs")).unwrap();
+    let (_, arms) = source.split_once("match request.route_key.as_str() {").unwrap();
+    let (arms, _) = arms.split_once("_ =>").unwrap();
+    let arms = names(arms.split("=>").filter_map(|arm| arm.rsplit('"').nth(1)));
+    assert_eq!(arms, names(Template::read().route_keys("HttpApi")));
+}
+
+/// Every statement of every policy in the template, wherever it is declared.
+fn statements(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Object(fields) if fields.contains_key("Effect") && fields.contains_key("Action") => {
+            found.push(value.clone());
+        }
+        Value::Object(fields) => fields.values().for_each(|field| statements(field, found)),
+        Value::Array(items) => items.iter().for_each(|item| statements(item, found)),
+        _ => {}
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+#[test]
+fn no_policy_names_everything() {
+    let template = Template::read();
+    let mut found = Vec::new();
+    for resource in template.resources() {
+        statements(&resource.properties, &mut found);
+    }
+    assert!(found.len() > functions(&template).len(), "the statements were found");
+    for statement in found {
+        let actions = texts(&statement["Action"]);
+        assert!(actions.iter().all(|action| !action.contains('*')), "{statement}");
+        let is_tracing = actions.iter().all(|action| TRACING_ACTIONS.contains(&action.as_str()));
+        let is_everything = texts(&statement["Resource"]).iter().any(|resource| resource == "*");
+        assert!(!is_everything || is_tracing, "{statement}");
+    }
+}
+
+/// The local AWS enforces the functions' roles. Whatever the tests have made the functions do so
+/// far, none was refused a call.
+#[tokio::test]
+async fn no_function_was_denied_a_call() {
+    let denied: Vec<String> = calls("")
+        .await
+        .into_iter()
+        .filter(|call| call.status == 403)
+        .filter_map(|call| Some(format!("{}: {} {}", call.app_id?, call.service, call.action)))
+        .collect();
+    assert!(denied.is_empty(), "{denied:?}");
+}
