@@ -11,7 +11,7 @@ use std::{
 
 use clap::Parser;
 use serde_json::{Value, json};
-use tidings_tests::{Socket, User, cold_start::init_time, direct, message, repository};
+use tidings_tests::{Socket, Stack, User, cold_start::init_time, direct, message, repository};
 
 /// The function whose init is the largest that a message waits for.
 const COLD_HANDLER: &str = "send";
@@ -80,7 +80,8 @@ async fn main() {
         Times::of(delivered).row("send to delivered", &baseline),
     ];
     let artifact = arguments.artifact.unwrap_or_else(|| repository().join("target/debug/bootstrap"));
-    let starts = (0..arguments.starts.max(1)).map(|_| init_time(&artifact, COLD_HANDLER).expect("a cold start"));
+    let starts = (0..arguments.starts.max(1))
+        .map(|_| init_time(&artifact, COLD_HANDLER, &Stack::get().endpoint_url).expect("a cold start"));
     let starts = Times::of(starts.collect());
     let bytes = fs::metadata(&artifact).expect("the artifact").len();
     let cold = json!({ "bytes": bytes, "initP50Ms": starts.percentile_ms(50), "initP95Ms": starts.percentile_ms(95) });
