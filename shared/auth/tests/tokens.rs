@@ -181,9 +181,9 @@ async fn the_last_key_set_serves_a_day_while_the_issuer_is_away() {
     issuer.publish(&[&key]);
     verifier.verify(&token).await.unwrap();
     issuer.go_away();
-    tokio::time::sleep(std::time::Duration::from_secs(2 * 3600)).await;
+    tokio::time::sleep(std::time::Duration::from_hours(2)).await;
     verifier.verify(&token).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
+    tokio::time::sleep(std::time::Duration::from_hours(24)).await;
     assert!(matches!(verifier.verify(&token).await, Err(TokenError::Keys(_))));
 }
 

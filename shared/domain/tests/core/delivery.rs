@@ -24,9 +24,9 @@ fn heard_by(world: &World, device: &Sender) -> BTreeSet<u64> {
     let heard = world.posted().into_iter().filter(|p| p.to == *device);
     heard
         .flat_map(|p| match p.notice {
-            Notice::Entry(entry) => entry.sequence.0..=entry.sequence.0,
-            Notice::Updated { last_sequence, .. } => 1..=last_sequence.0,
-            _ => 1..=0,
+            Notice::Entry(entry) => vec![entry.sequence.0],
+            Notice::Updated { last_sequence, .. } => (1..=last_sequence.0).collect(),
+            Notice::Ready(_) | Notice::Receipt(_) => Vec::new(),
         })
         .collect()
 }
