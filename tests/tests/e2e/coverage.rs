@@ -59,6 +59,16 @@ fn every_variable_that_is_read_is_set_and_no_other() {
 }
 
 #[test]
+fn the_failure_queue_is_given_to_those_who_put_away() {
+    for function in functions(&Template::read()) {
+        let handler = function.properties["Handler"].as_str().unwrap();
+        let source = fs::read_to_string(repository().join(format!("functions/{handler}/src/lib.rs"))).unwrap();
+        let has_queue = !function.properties["Environment"]["Variables"]["FAILURES_QUEUE_URL"].is_null();
+        assert_eq!(has_queue, source.contains("adapters.failures("), "{handler}");
+    }
+}
+
+#[test]
 fn every_frame_type_is_a_route() {
     let routes = names(Template::read().route_keys("WebSocketApi"));
     let mut expected = names(FrameType::ALL.map(|(_, name)| name));
@@ -109,6 +119,95 @@ fn no_policy_names_everything() {
         let is_tracing = actions.iter().all(|action| TRACING_ACTIONS.contains(&action.as_str()));
         let is_everything = texts(&statement["Resource"]).iter().any(|resource| resource == "*");
         assert!(!is_everything || is_tracing, "{statement}");
+    }
+}
+
+#[test]
+fn each_function_has_its_own_role_and_logs() {
+    let template = Template::read();
+    let mut roles = BTreeSet::new();
+    for function in functions(&template) {
+        let role = function.properties["Role"]["Fn::GetAtt"][0].as_str().unwrap().to_owned();
+        assert!(roles.insert(role.clone()), "{} shares {role}", function.name);
+        let logs = function.properties["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap();
+        let group = template.of_kind("AWS::Logs::LogGroup").into_iter().find(|group| group.name == logs).unwrap();
+        assert!(!group.properties["RetentionInDays"].is_null(), "{logs} is kept for ever");
+    }
+}
+
+/// The function that a route leads to, by the name of its resource.
+fn function_of(template: &Template, route: &Resource) -> String {
+    let target = route.properties["Target"]["Fn::Sub"].as_str().expect("a target");
+    let integration = target.strip_prefix("integrations/${").and_then(|rest| rest.strip_suffix('}')).expect("one");
+    let integrations = template.of_kind("AWS::ApiGatewayV2::Integration");
+    let integration = integrations.into_iter().find(|found| found.name == integration).expect("the integration");
+    let uri = integration.properties["IntegrationUri"].to_string();
+    let function = functions(template).into_iter().find(|function| uri.contains(&function.name));
+    function.unwrap_or_else(|| panic!("no function in {uri}")).name
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, end)) => text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end),
+    }
+}
+
+#[test]
+fn api_gateway_may_invoke_each_function_for_its_routes() {
+    let template = Template::read();
+    let permissions = template.of_kind("AWS::Lambda::Permission");
+    for route in template.of_kind("AWS::ApiGatewayV2::Route") {
+        let function = function_of(&template, &route);
+        let api = route.properties["ApiId"]["Ref"].as_str().unwrap();
+        let key = route.properties["RouteKey"].as_str().unwrap();
+        // In the ARN of an HTTP API, the method and path stand where the route key of a WebSocket API does.
+        let path = format!("${{{api}}}/v1/{}", key.replacen(" /", "/", 1));
+        let allowed = permissions.iter().any(|permission| {
+            let source = permission.properties["SourceArn"]["Fn::Sub"].as_str().unwrap_or_default();
+            let pattern = source.rsplit_once("${AWS::AccountId}:").map_or("", |(_, path)| path);
+            permission.properties["FunctionName"]["Ref"] == function && matches(pattern, &path)
+        });
+        assert!(allowed, "nothing lets {api} invoke {function} for {key}");
+    }
+}
+
+#[test]
+fn a_route_that_answers_has_a_response_and_others_have_none() {
+    let template = Template::read();
+    let responses = template.of_kind("AWS::ApiGatewayV2::RouteResponse");
+    for route in template.of_kind("AWS::ApiGatewayV2::Route") {
+        if route.properties["ApiId"]["Ref"] != "WebSocketApi" {
+            continue;
+        }
+        let key = route.properties["RouteKey"].as_str().unwrap();
+        let silent = ["$connect", "$disconnect", "message.ack", "message.read"].contains(&key);
+        let selects = !route.properties["RouteResponseSelectionExpression"].is_null();
+        let has_response = responses.iter().any(|response| response.properties["RouteId"]["Ref"] == route.name);
+        assert_eq!((selects, has_response), (!silent, !silent), "{key}");
+    }
+}
+
+#[test]
+fn each_stage_is_deployed_after_its_routes() {
+    let template = Template::read();
+    for stage in template.of_kind("AWS::ApiGatewayV2::Stage") {
+        let api = stage.properties["ApiId"]["Ref"].as_str().unwrap();
+        let routes = template.of_kind("AWS::ApiGatewayV2::Route");
+        let of_api = routes.iter().filter(|route| route.properties["ApiId"]["Ref"] == api).map(|route| &route.name);
+        let after = template.json()["Resources"][&stage.name]["DependsOn"].as_array().unwrap().clone();
+        assert_eq!(names(of_api.cloned()), names(after.iter().map(|name| name.as_str().unwrap())), "{}", stage.name);
+    }
+}
+
+#[test]
+fn the_log_never_expires() {
+    let template = Template::read();
+    for table in template.of_kind("AWS::DynamoDB::Table") {
+        let expires = !table.properties["TimeToLiveSpecification"].is_null();
+        assert_eq!(expires, ["SessionsTable", "TicketsTable"].contains(&table.name.as_str()), "{}", table.name);
+        let recovery = &table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+        assert_eq!(recovery, &Value::Bool(true), "{}", table.name);
     }
 }
 
