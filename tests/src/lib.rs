@@ -29,7 +29,9 @@ pub use http::{Answer, Http, encoded};
 pub use jwt::{ForeignKey, token, token_with, unsigned};
 pub use meter::{Call, WireFrame, calls, frames};
 pub use retry::{DEADLINE, eventually};
-pub use rows::{entry, member_key, seed_conversation, seed_log, seed_member, seed_unreadable, seeded_payload, sender};
+pub use rows::{
+    entry, member_key, seed_conversation, seed_log, seed_member, seed_members, seed_unreadable, seeded_payload, sender,
+};
 pub use socket::{Opening, Socket, message};
 pub use stack::Stack;
 pub use template::{Resource, Template, repository};

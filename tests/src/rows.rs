@@ -108,9 +108,15 @@ pub async fn seed_member(conversation: &str, user: &User, last_sequence: u64, jo
     dynamodb("PutItem", "ConversationsTable", json!({ "Item": row })).await;
 }
 
-/// A log of one sender that all lanes are done with and both members have received: rows of the
-/// log, of the members, and the sender's ring. No lane has anything left to say of it.
+/// A log of one sender that all lanes are done with and both members have received. No lane has
+/// anything left to say of it.
 pub async fn seed_conversation(conversation: &str, device: Device<'_>, other: &User, last_sequence: u64) {
+    seed_members(conversation, device, other, last_sequence).await;
+    seed_log(conversation, device, 1..=last_sequence).await;
+}
+
+/// The member rows of such a log, and the sender's ring.
+pub async fn seed_members(conversation: &str, device: Device<'_>, other: &User, last_sequence: u64) {
     let ring = (1..=last_sequence).rev().take(RING_ENTRIES).map(|sequence| {
         let id = entry(conversation, device, sequence).message_id();
         STANDARD.encode(RingEntry::of(id, Sequence(sequence)).as_bytes())
@@ -119,7 +125,6 @@ pub async fn seed_conversation(conversation: &str, device: Device<'_>, other: &U
     row[format!("r#{}", device.id)] = json!({ "BS": ring.collect::<Vec<_>>() });
     dynamodb("PutItem", "ConversationsTable", json!({ "Item": row })).await;
     seed_member(conversation, other, last_sequence, 0).await;
-    seed_log(conversation, device, 1..=last_sequence).await;
 }
 
 fn member_row(conversation: &str, user: &User, last_sequence: u64, joined_at: u64) -> Value {

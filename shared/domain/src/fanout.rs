@@ -14,7 +14,7 @@ use futures_util::{
 
 use crate::{
     conversation::{Advance, Watermark},
-    ids::{ConversationId, DeviceId, Sender, Sequence, UserId},
+    ids::{ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     log::Entry,
     notice::Notice,
     ports::{Clock, Conversations, Gateway, Post, Sessions, Unavailable, live_sessions},
@@ -110,12 +110,15 @@ async fn fan_out_conversation(
     conversation: &ConversationId,
     work: Work,
 ) -> Result<(), Unavailable> {
-    let members = match conversation.direct_members() {
-        Some(members) => members,
-        None => ports.conversations.members(conversation).await?.into_iter().map(|m| m.user).collect(),
+    // Each with the sequence from which on they see the conversation: who has joined since an entry
+    // was appended is a member now, and must not be shown it.
+    let members: BTreeMap<UserId, Sequence> = match conversation.direct_members() {
+        Some(members) => members.into_iter().map(|user| (user, Sequence::ZERO)).collect(),
+        None => ports.conversations.members(conversation).await?.into_iter().map(|m| (m.user, m.joined_at)).collect(),
     };
+    let users: Vec<UserId> = members.keys().cloned().collect();
     if let Some((last, _)) = work.entries.values().next_back() {
-        let moves = members.iter().map(|user| {
+        let moves = users.iter().map(|user| {
             let advance = Advance {
                 last_sequence: last.sequence,
                 last_ts: last.ts,
@@ -125,10 +128,16 @@ async fn fan_out_conversation(
         });
         try_join_all(moves).await?;
     }
-    let sessions = live_sessions(ports.sessions, &members, ports.clock.now()).await?;
+    let sessions = live_sessions(ports.sessions, &users, ports.clock.now()).await?;
     let push = members.len() < push_members_max;
+    let now = ports.clock.now();
     let posts = sessions.iter().map(|session| {
-        let mut notices = if push { notices_for(session, &work) } else { updated_for(conversation, &work) };
+        let visible_from = members.get(&session.owner.user).copied().unwrap_or_default();
+        let mut notices = if push {
+            notices_for(session, &work, visible_from, now)
+        } else {
+            updated_for(conversation, &work, visible_from)
+        };
         if let Some(last_sequence) = work.behind.get(&session.owner.user).copied() {
             notices.push(Notice::Updated { conversation: conversation.clone(), last_sequence });
         }
@@ -148,24 +157,27 @@ fn sent_by<'a>(user: &UserId, entries: impl Iterator<Item = &'a Entry>) -> BTree
 
 /// What a session has yet to hear: entries that are not its own and that no express post has
 /// taken to it, and receipts of others; of its own user's, only what was read, so that the
-/// user's other devices clear their unread marks.
-fn notices_for(session: &Session, work: &Work) -> Vec<Notice> {
+/// user's other devices clear their unread marks. Records may come late, so content that has
+/// expired on the way is left out here as it is by every read.
+fn notices_for(session: &Session, work: &Work, visible_from: Sequence, now: Timestamp) -> Vec<Notice> {
     let entries = work
         .entries
-        .values()
+        .range(visible_from..)
+        .map(|(_, entry)| entry)
         .filter(|(entry, reached)| entry.sender != session.owner && !reached.contains(&session.owner))
-        .map(|(entry, _)| Notice::Entry(Box::new(entry.clone())));
+        .map(|(entry, _)| Notice::Entry(Box::new(entry.clone().as_read_at(now))));
     let receipts = work
         .receipts
         .values()
+        .filter(|r| r.up_to >= visible_from)
         .filter(|r| r.by.user != session.owner.user || (r.mark == Watermark::Read && r.by != session.owner))
         .map(|receipt| Notice::Receipt(receipt.clone()));
     entries.chain(receipts).collect()
 }
 
 /// A large group is pulled: one notice tells how far it has got, and nobody's receipts.
-fn updated_for(conversation: &ConversationId, work: &Work) -> Vec<Notice> {
-    let last = work.entries.keys().next_back();
+fn updated_for(conversation: &ConversationId, work: &Work, visible_from: Sequence) -> Vec<Notice> {
+    let last = work.entries.range(visible_from..).next_back().map(|(sequence, _)| sequence);
     last.map(|last| Notice::Updated { conversation: conversation.clone(), last_sequence: *last }).into_iter().collect()
 }
 

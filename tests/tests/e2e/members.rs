@@ -169,7 +169,11 @@ async fn who_joins_later_sees_from_the_joining_on() {
     let group = format!("g:{}", fresh("group"));
     seed_member(&group, &alice, 5, 1).await;
     seed_member(&group, &late, 5, 4).await;
+    let mut early = late.connect("early").await;
+    // The repair lane finds the rows and publishes them: what a member is pushed is what they may see.
     seed_log(&group, alice.device("a"), 1..=5).await;
+    early.expect_message(&group, 5).await;
+    early.expect_message(&group, 4).await;
     let http = late.http("l");
     let visible = |messages: &Value| -> Vec<u64> {
         messages.as_array().unwrap().iter().map(|m| m["sequence"].as_u64().unwrap()).collect()
@@ -195,4 +199,9 @@ async fn who_joins_later_sees_from_the_joining_on() {
     })
     .await;
     assert_eq!(unread, 2, "what was before the joining is not unread");
+    alice.http("x").post("/reads", &json!({ "conversationId": group, "upTo": 2 })).await.ok();
+    alice.http("x").post("/reads", &json!({ "conversationId": group, "upTo": 5 })).await.ok();
+    let receipt = early.expect("message.read").await;
+    assert_eq!(receipt["upTo"], 5, "a mark before the joining names a message of then");
+    assert_eq!(early.unread("message.new"), Vec::<Value>::new());
 }

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 use tidings_domain::{
-    conversation::Watermark,
+    conversation::{Member, Watermark},
     fanout::fan_out,
-    ids::{Sender, Sequence},
+    ids::{ConversationId, Sender, Sequence},
     notice::Notice,
     receipts::{MarkAt, Status, raise, status},
     repair::repair,
@@ -229,4 +229,45 @@ async fn read_implies_delivered_and_is_told_once() {
     let id = world.log(&conversation)[0].message_id();
     let report = status(receipt_ports(&world), &user("alice"), &conversation, id).await.unwrap();
     assert_eq!(report.by_user, [(user("bob"), Status::Read)].into());
+}
+
+/// A record that is late must not show what the member may not see: not what was said before they
+/// joined, and not what has expired meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_late_record_shows_no_more_than_a_read_would() {
+    let world = World::new(11);
+    let group = ConversationId::parse("g:late").unwrap();
+    let (alice, bob, carol) = (device("alice", "phone"), device("bob", "phone"), device("carol", "phone"));
+    for (member, joined_at) in [(&alice, 1), (&bob, 1), (&carol, 3)] {
+        let row = Member { joined_at: Sequence(joined_at), ..Member::new(member.user.clone()) };
+        world.set_member(&group, &member.user, Some(row));
+    }
+    for (receiver, connection) in [(&bob, "b"), (&carol, "c")] {
+        world.open(&session(receiver, connection, &world));
+    }
+    for id in ["one", "two", "three"] {
+        let mut request = message(&alice, &group, id);
+        request.content.ttl_seconds = (id == "three").then_some(1);
+        send(send_ports(&world), &request).await.unwrap();
+    }
+    raise(receipt_ports(&world), &alice, &group, Watermark::Read, MarkAt::Sequence(Sequence(2))).await.unwrap();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    drain_stream(&world).await;
+
+    let posted = world.posted();
+    let notices_of = |device: &Sender| posted.iter().filter(|p| p.to == *device).map(|p| &p.notice).collect::<Vec<_>>();
+    assert_eq!(heard_by(&world, &bob), (1..=3).collect());
+    assert_eq!(heard_by(&world, &carol), [3].into());
+    assert!(notices_of(&bob).iter().any(|notice| matches!(notice, Notice::Receipt(r) if r.up_to == Sequence(2))));
+    assert!(
+        !notices_of(&carol).iter().any(|notice| matches!(notice, Notice::Receipt(_))),
+        "it names a message of then"
+    );
+    for receiver in [&bob, &carol] {
+        let third = notices_of(receiver).into_iter().find_map(|notice| match notice {
+            Notice::Entry(entry) if entry.sequence == Sequence(3) => Some(entry.content.payload.to_string()),
+            _ => None,
+        });
+        assert_eq!(third.as_deref(), Some("null"), "it has expired");
+    }
 }
