@@ -4,8 +4,8 @@
 pub const FRAME_BYTES_MAX: usize = 32 * 1024;
 /// The payload of a message, in bytes of JSON text.
 pub const PAYLOAD_BYTES_MAX: usize = 24 * 1024;
-/// Room that a `message.new` frame takes beside payload, envelope and optional fields, in bytes.
-pub const MESSAGE_FRAME_OVERHEAD_BYTES: usize = 2048;
+/// Room that a frame keeps for its own fields beside the entries that it carries, in bytes.
+pub const MESSAGE_FRAME_OVERHEAD_BYTES: usize = 1024;
 /// Entries of one answer to a pull.
 pub const PULL_LIMIT_MAX: usize = 100;
 /// Users named by one presence frame.

@@ -8,7 +8,7 @@ use tidings_domain::{
     history::{Page, Span},
     ids::{ClientMsgId, ConversationId, DeviceId, InvalidId, MessageId, Sender, Sequence, Timestamp, UserId},
     limits,
-    log::{Content, ContentKind, Entry, EventKind},
+    log::{Content, ContentKind, ConversationState, Entry, EventKind},
     notice::Notice,
     presence::{Presence, State},
     receipts::{MarkAt, Status, StatusReport},
@@ -98,16 +98,39 @@ pub fn send_request(sender: &Sender, send: MessageSend, express_sockets_max: usi
     Ok(request)
 }
 
-/// Each device must be able to get the message in one frame.
+/// Each device must be able to get the message in one frame, and as the one entry of a page.
 fn fits_a_frame(request: &SendRequest) -> Result<(), ParseError> {
     let content = &request.content;
-    let envelope = content.envelopes.values().map(|e| e.len()).max().unwrap_or(0);
+    let longest = content.envelopes.iter().max_by_key(|(_, envelope)| envelope.len());
     let mentions: usize = content.mentions.iter().map(|m| m.as_str().len() + 3).sum();
-    let bytes = content.payload.len() + envelope + mentions + limits::MESSAGE_FRAME_OVERHEAD_BYTES;
-    if bytes > limits::FRAME_BYTES_MAX {
-        return Err(ParseError::too_large("payload", "with envelopes and mentions does not fit a frame of 32 KiB"));
+    let large = content.payload.len() + longest.map_or(0, |(_, envelope)| envelope.len()) + mentions;
+    // Everything else together is far from filling the other half.
+    if large <= limits::FRAME_BYTES_MAX / 2 {
+        return Ok(());
+    }
+    let reader = longest.map_or(&request.sender.device, |(device, _)| device);
+    let message = message_new(&widest(request), reader, Timestamp(u64::MAX));
+    let bytes = serde_json::to_string(&message).map_or(usize::MAX, |text| text.len());
+    if bytes > limits::FRAME_BYTES_MAX - limits::MESSAGE_FRAME_OVERHEAD_BYTES {
+        return Err(ParseError::too_large("payload", "with all other fields does not fit a frame of 32 KiB"));
     }
     Ok(())
+}
+
+/// The entry that a request becomes, at its longest in the words of the wire: whatever the service
+/// adds is as long as it can be.
+fn widest(request: &SendRequest) -> Entry {
+    Entry {
+        conversation: request.conversation.clone(),
+        sequence: Sequence(1 << 40),
+        sender: request.sender.clone(),
+        client_msg_id: request.client_msg_id.clone(),
+        ts: Timestamp(u64::MAX),
+        event: EventKind::Membership,
+        target: request.target,
+        content: request.content.clone(),
+        state: ConversationState { epoch: u64::MAX, membership_version: Sequence(1 << 40) },
+    }
 }
 
 fn media_handle(handle: Option<&str>) -> Result<Option<std::sync::Arc<str>>, ParseError> {

@@ -114,15 +114,32 @@ pub struct ErrorFrame {
 impl ErrorFrame {
     /// An error with a code and a message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), reply_to: None, client_msg_id: None, retry_after_ms: None, details: None }
+        Self {
+            code,
+            message: clipped(message.into()),
+            reply_to: None,
+            client_msg_id: None,
+            retry_after_ms: None,
+            details: None,
+        }
     }
 
     /// An error about one field.
     pub fn of_field(code: ErrorCode, field: &str, message: impl Into<String>) -> Self {
         let mut frame = Self::new(code, message);
-        frame.details = Some(serde_json::json!({ "field": field }));
+        frame.details = Some(serde_json::json!({ "field": clipped(field.to_owned()) }));
         frame
     }
+}
+
+/// What is wrong may be as long as a frame, and names it twice: the error about it must fit one too.
+fn clipped(mut text: String) -> String {
+    const CHARS_MAX: usize = 300;
+    if let Some((end, _)) = text.char_indices().nth(CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// Why a text is not the frame or body that it should be.

@@ -3,7 +3,7 @@
 
 use tidings_auth::{ConnectError, TicketError};
 use tidings_domain::{
-    history::ReadError, ports::Unavailable, receipts::ReceiptError, send::SendError, sync::SyncError,
+    history::ReadError, ids::ClientMsgId, ports::Unavailable, receipts::ReceiptError, send::SendError, sync::SyncError,
 };
 use tidings_protocol::{ErrorCode, ErrorFrame, ParseError};
 use tidings_telemetry::chain;
@@ -29,10 +29,10 @@ impl Failure {
         Self(Box::new(ErrorFrame::of_field(code, field, message)))
     }
 
-    /// About this message.
+    /// About this message, if that is a name that a message can have.
     #[must_use]
     pub fn about(mut self, client_msg_id: Option<&str>) -> Self {
-        self.0.client_msg_id = client_msg_id.map(str::to_owned);
+        self.0.client_msg_id = client_msg_id.filter(|id| ClientMsgId::parse(id).is_ok()).map(str::to_owned);
         self
     }
 

@@ -343,6 +343,35 @@ async fn an_error_names_the_frame_that_it_answers() {
 }
 
 #[tokio::test]
+async fn an_error_is_short_however_long_what_is_wrong_is() {
+    let alice = User::new("alice");
+    let notes = alice.notes();
+    let mut socket = alice.connect("a").await;
+    let long = "x".repeat(31_000);
+    let mut envelope = tidings_tests::message(&notes, "1", "x");
+    envelope["envelopes"] = json!({ long.as_str(): "AAAA" });
+    let mut kind = tidings_tests::message(&notes, "1", "x");
+    kind["kind"] = json!(long);
+    for frame in [
+        json!({ "type": "session.hello", "cursors": { long.as_str(): 1 } }),
+        json!({ "type": "session.hello", "cursors": { long.as_str(): "x" } }),
+        tidings_tests::message(&notes, &long, "x"),
+        tidings_tests::message(&long, "1", "x"),
+        envelope,
+        kind,
+        json!({ "type": "presence.subscribe", "userIds": [long] }),
+        json!({ "type": "sync.pull", "conversationId": long, "since": 0 }),
+        json!({ "type": long }),
+    ] {
+        let error = socket.ask(frame).await;
+        assert_eq!(error["type"], "error");
+        assert!(error.to_string().len() < 2_000, "{} bytes: {error:.200}", error.to_string().len());
+    }
+    let error = alice.http("a").post("/messages", &tidings_tests::message(&notes, &long, "x")).await;
+    assert!(error.text.len() < 2_000, "{} bytes", error.text.len());
+}
+
+#[tokio::test]
 async fn the_table_covers_every_frame() {
     let types: BTreeSet<&str> = FrameType::ALL.iter().map(|(_, name)| *name).collect();
     for frame_type in types {

@@ -204,6 +204,59 @@ async fn a_payload_may_take_24_kib_and_no_more() {
 }
 
 #[tokio::test]
+async fn the_fullest_message_fits_a_frame_or_is_refused() {
+    let unique = fresh("");
+    let long = |name: &str| User::called(format!("{name}{unique}{}", "x".repeat(63 - unique.len())));
+    let (alice, bob) = (long("a"), long("b"));
+    let conversation = direct(&alice, &bob);
+    let (a_device, b_device) = ("a".repeat(64), "b".repeat(64));
+    let (mut a, mut b) = (alice.connect(&a_device).await, bob.connect(&b_device).await);
+    let root = a.say(&conversation, "root").await["messageId"].clone();
+    let mut last = 1;
+    let (mut taken, mut refused) = (0, 0);
+    for (n, envelope) in (5_000..=8_192).step_by(256).enumerate() {
+        for (character, filler) in [("é", "x"), ("\u{1f469}", "\u{1}")] {
+            // Names count characters, and some characters take four bytes, or six when they are written.
+            let mut frame = message(&conversation, &format!("{n:03}{}", character.repeat(61)), "");
+            for (name, value) in [
+                ("payload", json!("x".repeat(24 * 1024 - 2))),
+                ("envelopes", json!({ b_device.as_str(): "A".repeat(envelope / 4 * 4) })),
+                ("mediaHandle", json!(filler.repeat(256))),
+                ("inReplyTo", root.clone()),
+                ("threadRoot", root.clone()),
+                ("ttlSeconds", json!(31_536_000)),
+                ("kind", json!("system")),
+            ] {
+                frame[name] = value;
+            }
+            if frame.to_string().len() > 32 * 1024 {
+                continue;
+            }
+            let answer = a.ask(frame).await;
+            if answer["type"] == "error" {
+                assert_eq!(answer["code"], "too_large", "{answer}");
+                refused += 1;
+                continue;
+            }
+            taken += 1;
+            last += 1;
+            // The sockets of these tests take no frame of more than 32 KiB.
+            b.expect_message(&conversation, last).await;
+            let pull = json!({
+                "type": "sync.pull",
+                "id": "\u{1}".repeat(64),
+                "conversationId": conversation,
+                "since": last - 1,
+                "limit": 1,
+            });
+            b.send(pull).await;
+            assert_eq!(b.expect("sync.page").await["messages"][0]["sequence"], last);
+        }
+    }
+    assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
+}
+
+#[tokio::test]
 async fn every_kind_is_carried_and_no_other() {
     let alice = User::new("alice");
     let conversation = alice.notes();
