@@ -39,17 +39,6 @@ pub async fn get_item(table: &str, key: Value) -> Value {
     dynamodb("GetItem", table, json!({ "Key": key, "ConsistentRead": true })).await["Item"].take()
 }
 
-/// The items of a partition.
-pub async fn query(table: &str, key_name: &str, key: &str) -> Vec<Value> {
-    let body = json!({
-        "KeyConditionExpression": "#k = :k",
-        "ExpressionAttributeNames": { "#k": key_name },
-        "ExpressionAttributeValues": { ":k": { "S": key } },
-        "ConsistentRead": true,
-    });
-    dynamodb("Query", table, body).await["Items"].as_array().unwrap().clone()
-}
-
 /// Puts a record straight on the event stream, and answers its sequence number there.
 pub async fn kinesis_put(partition_key: &str, data: &[u8]) -> String {
     let body = json!({

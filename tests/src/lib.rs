@@ -24,7 +24,7 @@ mod stack;
 mod template;
 mod user;
 
-pub use aws::{dynamodb, get_item, kinesis_put, query, take_failure};
+pub use aws::{dynamodb, get_item, kinesis_put, take_failure};
 pub use http::{Answer, Http, encoded};
 pub use jwt::{ForeignKey, token, token_with, unsigned};
 pub use meter::{Call, WireFrame, calls, frames};

@@ -75,7 +75,6 @@ pub struct Socket {
     incoming: mpsc::UnboundedReceiver<Incoming>,
     unread: VecDeque<Value>,
     closed: Option<Closed>,
-    lenient: bool,
     reader: JoinHandle<()>,
 }
 
@@ -105,14 +104,7 @@ impl Socket {
             }
             let _ = frames.send(Incoming::Closed(None));
         });
-        Self { sink, incoming, unread: VecDeque::new(), closed: None, lenient: false, reader }
-    }
-
-    /// Unread errors are no failure of the test.
-    #[must_use]
-    pub fn lenient(mut self) -> Self {
-        self.lenient = true;
-        self
+        Self { sink, incoming, unread: VecDeque::new(), closed: None, reader }
     }
 
     /// Sends a text as it is.
@@ -272,7 +264,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         // The connection goes with both its halves, without a word to the service.
         self.reader.abort();
-        if std::thread::panicking() || self.lenient {
+        if std::thread::panicking() {
             return;
         }
         let errors = self.unread("error");
