@@ -1,8 +1,8 @@
 //! The one error of this tool: what went wrong, and what to do about it.
 
-use std::{error::Error, fmt, io};
+use std::{fmt, io};
 
-use tidings_sdk::{BuildError, ConnectError, HttpError, protocol::ErrorCode};
+use tidings_sdk::{BuildError, ConnectError, HttpError, chain, protocol::ErrorCode};
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
@@ -73,19 +73,4 @@ pub(crate) fn cannot_start(error: &io::Error) -> Failure {
 
 pub(crate) fn terminal(error: &io::Error) -> Failure {
     Failure::new(format!("the terminal fails: {error}"))
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -8,11 +8,11 @@ use std::{
 };
 
 use serde::Deserialize;
-use tidings_sdk::{Client, ClientBuilder, Http, StaticToken, TokenError, TokenFuture, TokenProvider};
+use tidings_sdk::{Client, ClientBuilder, Http, StaticToken, TokenError, TokenFuture, TokenProvider, chain};
 use tokio::sync::Mutex;
 
 use crate::{
-    failure::{Failure, NOT_RUNNING_HELP, Result, chain},
+    failure::{Failure, NOT_RUNNING_HELP, Result},
     names,
 };
 

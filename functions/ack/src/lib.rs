@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use tidings_bus::KinesisBus;
 use tidings_domain::{
-    ids::Sequence,
-    ports::{BoxFuture, Consistency, Log, nowhere},
+    ports::BoxFuture,
     receipts::{ReceiptPorts, raise},
 };
 use tidings_protocol::{
-    ErrorCode, FrameType, ServerFrame,
+    FrameType, ServerFrame,
     convert::{ack_request, read_request},
     parse_body,
 };
@@ -36,7 +35,7 @@ impl FrameHandler for Ack {
             let (conversation, mark, at) = match frame.frame_type {
                 FrameType::Ack => ack_request(&parse_body(frame.text)?)?,
                 FrameType::Read => read_request(&parse_body(frame.text)?)?,
-                _ => return Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+                _ => return Err(Failure::misrouted()),
             };
             let ports = ReceiptPorts {
                 log: &self.log,
@@ -50,10 +49,6 @@ impl FrameHandler for Ack {
     }
 
     fn warm_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(nowhere) = nowhere() {
-                let _ = self.log.read_one(&nowhere, Sequence(1), Consistency::Eventual).await;
-            }
-        })
+        Box::pin(self.log.warm_up())
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidings_bus::FailureQueue;
 use tidings_domain::{
     fanout::{FanoutPorts, fan_out},
-    ports::{BoxFuture, Conversations, nowhere},
+    ports::BoxFuture,
 };
 use tidings_gateway::ApiGateway;
 use tidings_runtime::{
@@ -52,10 +52,6 @@ impl Function for Fanout {
     }
 
     fn warm_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(nowhere) = nowhere() {
-                let _ = self.conversations.members(&nowhere).await;
-            }
-        })
+        Box::pin(self.conversations.warm_up())
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use tidings_domain::{
-    ports::{BoxFuture, Sessions, nowhere},
+    ports::BoxFuture,
     presence::{PresencePorts, presence_of},
     sync::{SessionTerms, SyncPorts, heartbeat},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
-    ErrorCode, FrameType, Heartbeat, PresenceOk, ServerFrame,
+    FrameType, Heartbeat, PresenceOk, ServerFrame,
     convert::{presence_update, presence_users},
     parse_body,
 };
@@ -75,16 +75,12 @@ impl FrameHandler for Presence {
                 FrameType::Heartbeat => self.heartbeat(&frame).await.map(Some),
                 // Nothing is kept for a subscription: both answer with the present state.
                 FrameType::Subscribe | FrameType::Unsubscribe => self.present(&frame).await.map(Some),
-                _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+                _ => Err(Failure::misrouted()),
             }
         })
     }
 
     fn warm_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(user) = nowhere().and_then(|nowhere| nowhere.direct_members()?.pop()) {
-                let _ = self.sessions.of_user(&user).await;
-            }
-        })
+        Box::pin(self.sessions.warm_up())
     }
 }

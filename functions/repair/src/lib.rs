@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tidings_bus::{FailureQueue, KinesisBus};
 use tidings_domain::{
-    ports::{BoxFuture, Conversations, nowhere},
+    ports::BoxFuture,
     repair::{RepairPorts, repair},
 };
 use tidings_runtime::{
@@ -51,10 +51,6 @@ impl Function for Repair {
     }
 
     fn warm_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(nowhere) = nowhere() {
-                let _ = self.conversations.members(&nowhere).await;
-            }
-        })
+        Box::pin(self.conversations.warm_up())
     }
 }

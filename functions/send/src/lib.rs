@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidings_domain::ports::BoxFuture;
-use tidings_protocol::{ErrorCode, FrameType, ServerFrame, parse_body};
+use tidings_protocol::{FrameType, ServerFrame, parse_body};
 use tidings_runtime::{
     Adapters, Failure, Frame, FrameFunction, FrameHandler, MessageSender, Refusals, config::ConfigError,
 };
@@ -23,7 +23,7 @@ impl FrameHandler for Send {
                     let sent = self.0.send(&frame.socket.owner, parse_body(frame.text)?).await?;
                     Ok(Some(ServerFrame::Sent(sent)))
                 }
-                _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+                _ => Err(Failure::misrouted()),
             }
         })
     }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use tidings_auth::{DeviceResumeTokens, up_to_date_at};
 use tidings_domain::{
     history::{ReadPorts, page},
-    ids::Sequence,
-    ports::{BoxFuture, Clock, Log, nowhere},
+    ports::{BoxFuture, Clock},
     sync::{SessionTerms, SyncPorts, hello},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
-    ErrorCode, FrameType, Hello, ServerFrame, SyncComplete,
+    FrameType, Hello, ServerFrame, SyncComplete,
     convert::{hello_request, pull_request, sync_page},
     parse_body,
 };
@@ -77,16 +76,12 @@ impl FrameHandler for Sync {
             match frame.frame_type {
                 FrameType::Hello => self.hello(&frame).await.map(Some),
                 FrameType::Pull => self.pull(&frame).await.map(Some),
-                _ => Err(Failure::new(ErrorCode::Internal, "the frame was routed to the wrong function")),
+                _ => Err(Failure::misrouted()),
             }
         })
     }
 
     fn warm_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(nowhere) = nowhere() {
-                let _ = self.log.read_tail(&nowhere, Sequence::ZERO, 1).await;
-            }
-        })
+        Box::pin(self.log.warm_up())
     }
 }

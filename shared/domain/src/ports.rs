@@ -239,12 +239,6 @@ pub trait Clock: Send + Sync {
     fn random_below(&self, bound: u64) -> u64;
 }
 
-/// A conversation that nobody has: reading it opens the connection to storage, in a function's
-/// init, before its first event needs it.
-pub fn nowhere() -> Option<ConversationId> {
-    ConversationId::parse("u:warm-up|u:warm-up").ok()
-}
-
 /// The sessions of these users that have not expired.
 pub async fn live_sessions(
     sessions: &dyn Sessions,

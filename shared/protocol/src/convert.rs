@@ -53,11 +53,6 @@ fn sequence(name: &str, value: u64) -> Result<Sequence, ParseError> {
     if value < 1 << 40 { Ok(Sequence(value)) } else { Err(ParseError::field(name, "must be less than 2^40")) }
 }
 
-/// A place after which entries are asked for: any that is beyond all logs is as good as the end.
-fn since(name: &str, value: u64) -> Result<Sequence, ParseError> {
-    sequence(name, value)
-}
-
 /// Checks a `message.send` and makes it a request.
 pub fn send_request(sender: &Sender, send: MessageSend, express_sockets_max: usize) -> Result<SendRequest, ParseError> {
     let conversation = conversation_id("conversationId", &send.conversation_id)?;
@@ -188,7 +183,7 @@ fn envelopes(envelopes: BTreeMap<String, String>) -> Result<BTreeMap<DeviceId, s
 pub fn hello_request(hello: &Hello, up_to_date_at: Option<Timestamp>) -> Result<HelloRequest, ParseError> {
     let cursors = hello.cursors.iter().map(|(id, held)| {
         let name = format!("cursors.{id}");
-        Ok((conversation_id(&name, id)?, since(&name, *held)?))
+        Ok((conversation_id(&name, id)?, sequence(&name, *held)?))
     });
     Ok(HelloRequest { up_to_date_at, cursors: cursors.collect::<Result<_, ParseError>>()? })
 }
@@ -223,13 +218,13 @@ fn mark_at(up_to: u64) -> Result<MarkAt, ParseError> {
 /// Checks a `sync.pull`.
 pub fn pull_request(pull: &Pull) -> Result<(ConversationId, Span, usize), ParseError> {
     let conversation = conversation_id("conversationId", &pull.conversation_id)?;
-    Ok((conversation, Span::After(since("since", pull.since)?), limit(pull.limit, limits::PULL_LIMIT_MAX)?))
+    Ok((conversation, Span::After(sequence("since", pull.since)?), limit(pull.limit, limits::PULL_LIMIT_MAX)?))
 }
 
 /// Checks what a page of history is asked for.
 pub fn span(since_at: Option<u64>, before: Option<u64>) -> Result<Span, ParseError> {
     let before = before.map(|b| sequence("before", b)).transpose()?;
-    let since_at = since_at.map(|s| since("since", s)).transpose()?;
+    let since_at = since_at.map(|s| sequence("since", s)).transpose()?;
     Ok(match (since_at, before) {
         (None, Some(before)) => Span::Before(before),
         (Some(since), Some(before)) => Span::Between(since, before),

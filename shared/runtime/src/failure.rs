@@ -29,6 +29,11 @@ impl Failure {
         Self(Box::new(ErrorFrame::of_field(code, field, message)))
     }
 
+    /// The template routes a frame to a function that is not for it.
+    pub fn misrouted() -> Self {
+        Self::new(ErrorCode::Internal, "the frame was routed to the wrong function")
+    }
+
     /// About this message, if that is a name that a message can have.
     #[must_use]
     pub fn about(mut self, client_msg_id: Option<&str>) -> Self {

@@ -2,8 +2,8 @@
 
 use tidings_bus::KinesisBus;
 use tidings_domain::{
-    ids::{Sender, Sequence},
-    ports::{BoxFuture, Log, nowhere},
+    ids::Sender,
+    ports::BoxFuture,
     send::{KnownTails, SendPorts, send},
 };
 use tidings_gateway::ApiGateway;
@@ -75,10 +75,6 @@ impl MessageSender {
 
     /// As [`crate::Function::warm_up`].
     pub fn warm_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if let Some(nowhere) = nowhere() {
-                let _ = self.log.read_tail(&nowhere, Sequence::ZERO, 1).await;
-            }
-        })
+        Box::pin(self.log.warm_up())
     }
 }

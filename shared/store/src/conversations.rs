@@ -18,7 +18,7 @@ use tidings_domain::{
 use crate::{
     StoreError,
     error::failed,
-    item::{Item, binary_set, n, number, optional_number, s, text},
+    item::{Item, NO_KEY, binary_set, n, number, optional_number, s, text},
 };
 
 const INDEX_BY_USER: &str = "byUser";
@@ -42,6 +42,12 @@ impl DynamoConversations {
     /// The conversations in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
+    }
+
+    /// Opens the connection to storage, by a read that finds nothing; failing it changes nothing.
+    pub async fn warm_up(&self) {
+        let read = self.client.query().table_name(&self.table).key_condition_expression("cid = :key");
+        let _ = read.expression_attribute_values(":key", s(NO_KEY)).limit(1).send().await;
     }
 
     /// All rows of a direct conversation weigh less than one read unit, so one query reads them.

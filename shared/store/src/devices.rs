@@ -10,7 +10,7 @@ use tidings_domain::{
 use crate::{
     StoreError,
     error::failed,
-    item::{Item, n, number, s, text},
+    item::{Item, n, number, rows_of_user, s, text},
 };
 
 /// Devices in a table.
@@ -55,17 +55,7 @@ impl DynamoDevices {
     }
 
     async fn by_user(&self, user: &UserId) -> Result<Vec<Device>, Unavailable> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("uid = :uid")
-            .expression_attribute_values(":uid", s(user.as_str()))
-            .send()
-            .await
-            .map_err(failed("read devices"))?;
-        let items = answer.items.unwrap_or_default();
-        items.iter().map(|item| device_of(item).map_err(failed("read devices"))).collect()
+        rows_of_user(&self.client, &self.table, user, "read devices", device_of).await
     }
 }
 

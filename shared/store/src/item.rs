@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, primitives::Blob, types::AttributeValue};
+use tidings_domain::{ids::UserId, ports::Unavailable};
 
-use crate::StoreError;
+use crate::{StoreError, error::failed};
+
+/// A key that no row has: reading it opens the connection to storage.
+pub(crate) const NO_KEY: &str = "warm-up";
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -37,4 +41,24 @@ pub(crate) fn optional_number(item: &Item, name: &'static str) -> Result<Option<
             digits.parse().map(Some).map_err(|_| StoreError::Attribute(name))
         }
     }
+}
+
+/// What a user has in a table that is keyed by `uid`; eventually consistent.
+pub(crate) async fn rows_of_user<T>(
+    client: &Client,
+    table: &str,
+    user: &UserId,
+    operation: &'static str,
+    read: impl Fn(&Item) -> Result<T, StoreError>,
+) -> Result<Vec<T>, Unavailable> {
+    let answer = client
+        .query()
+        .table_name(table)
+        .key_condition_expression("uid = :uid")
+        .expression_attribute_values(":uid", s(user.as_str()))
+        .send()
+        .await
+        .map_err(failed(operation))?;
+    let items = answer.items.unwrap_or_default();
+    items.iter().map(|item| read(item).map_err(failed(operation))).collect()
 }

@@ -11,7 +11,7 @@ use tidings_record::EntryRecord;
 use crate::{
     StoreError,
     error::failed,
-    item::{Item, n, s},
+    item::{Item, NO_KEY, n, s},
 };
 
 /// The log in a table.
@@ -32,6 +32,12 @@ impl DynamoLog {
     /// The log in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
+    }
+
+    /// Opens the connection to storage, by a read that finds nothing; failing it changes nothing.
+    pub async fn warm_up(&self) {
+        let read = self.client.query().table_name(&self.table).key_condition_expression("pk = :key");
+        let _ = read.expression_attribute_values(":key", s(NO_KEY)).limit(1).send().await;
     }
 
     /// Rows of one partition, in the direction of the range; fewer than `limit` only at its end.

@@ -14,7 +14,7 @@ use tidings_domain::{
 use crate::{
     StoreError,
     error::failed,
-    item::{Item, n, number, s, text},
+    item::{Item, NO_KEY, n, number, rows_of_user, s, text},
 };
 
 /// Live sockets in a table.
@@ -28,6 +28,12 @@ impl DynamoSessions {
     /// The sessions in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
+    }
+
+    /// Opens the connection to storage, by a read that finds nothing; failing it changes nothing.
+    pub async fn warm_up(&self) {
+        let read = self.client.query().table_name(&self.table).key_condition_expression("uid = :key");
+        let _ = read.expression_attribute_values(":key", s(NO_KEY)).limit(1).send().await;
     }
 
     async fn replace(&self, session: &Session) -> Result<Option<Session>, Unavailable> {
@@ -52,17 +58,7 @@ impl DynamoSessions {
 
     /// Eventually consistent: the repair lane finds out whom a lagging read has missed.
     async fn by_user(&self, user: &UserId) -> Result<Vec<Session>, Unavailable> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("uid = :uid")
-            .expression_attribute_values(":uid", s(user.as_str()))
-            .send()
-            .await
-            .map_err(failed("read sessions"))?;
-        let items = answer.items.unwrap_or_default();
-        items.iter().map(|item| session_of(item).map_err(failed("read sessions"))).collect()
+        rows_of_user(&self.client, &self.table, user, "read sessions", session_of).await
     }
 
     async fn prolong(

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crossterm::event::EventStream;
 use futures_util::StreamExt;
 use tidings_sdk::{
-    Client, ClientBuilder, Draft, Event, Http, HttpError, Page,
+    Client, ClientBuilder, Draft, Event, Http, HttpError, Page, chain,
     protocol::http::{MessagePage, Receipts},
 };
 use tokio::{sync::mpsc, time::interval};
@@ -26,7 +26,7 @@ use self::{
 use crate::{
     clock::{Zone, now_ms},
     commands::history::THE_END,
-    failure::{Failure, Result, chain, terminal as terminal_failed},
+    failure::{Failure, Result, terminal as terminal_failed},
 };
 
 const PAGE: u32 = 50;
