@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use serde::Deserialize;
 use thiserror::Error;
 use tidings_domain::{
@@ -20,6 +21,7 @@ const STALE_MS: u64 = 24 * 3_600_000;
 /// A token that names an unknown key makes for a fetch, but not oftener than this, in milliseconds:
 /// anyone can make such tokens.
 const REFETCH_MS: u64 = 10_000;
+const ED25519_KEY_BYTES: usize = 32;
 
 /// Gets a small document from a URL, with a timeout and bounded retries.
 pub trait Fetch: Send + Sync {
@@ -89,9 +91,8 @@ fn is_secure(url: &str) -> bool {
     }
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host =
-        if authority.starts_with('[') { authority.split_inclusive(']').next() } else { authority.split(':').next() };
-    !authority.contains('@') && matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"))
+    let after_host = ["127.0.0.1", "localhost", "[::1]"].iter().find_map(|host| authority.strip_prefix(host));
+    after_host.is_some_and(|port| port.is_empty() || port.starts_with(':') && !port.contains('@'))
 }
 
 #[derive(Clone)]
@@ -184,14 +185,32 @@ impl KeySets {
     }
 }
 
-/// Reads the keys that are understood; a set may hold others.
+/// Reads the keys that can verify a token; a set may hold others.
 fn parse_keys(body: &[u8]) -> Result<JwkSet, serde_json::Error> {
     #[derive(Deserialize)]
     struct Set {
         keys: Vec<serde_json::Value>,
     }
     let set: Set = serde_json::from_slice(body)?;
-    Ok(JwkSet { keys: set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect() })
+    Ok(JwkSet {
+        keys: set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).filter(can_verify).collect(),
+    })
+}
+
+/// Whether a key is for signatures, and public. The JWT library takes an Ed25519 key of any length
+/// and panics when it uses one that is too short.
+fn can_verify(key: &Jwk) -> bool {
+    let is_for_signatures =
+        key.common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
+    let is_public = match &key.algorithm {
+        AlgorithmParameters::OctetKeyPair(pair) => {
+            let bytes = URL_SAFE_NO_PAD.decode(&pair.x).map(|x| x.len());
+            pair.curve == EllipticCurve::Ed25519 && bytes == Ok(ED25519_KEY_BYTES)
+        }
+        AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_) => true,
+        _ => false,
+    };
+    is_for_signatures && is_public
 }
 
 fn pick(state: &State, kid: Option<&str>) -> Option<Jwk> {
@@ -214,6 +233,9 @@ mod tests {
             assert!(IssuerUrl::parse(good).is_ok(), "{good}");
         }
         for bad in ["http://id.example", "http://127.0.0.1.example", "http://127.0.0.1@evil", "ftp://localhost", ""] {
+            assert!(IssuerUrl::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["http://[::1].example", "http://[::1]example/x"] {
             assert!(IssuerUrl::parse(bad).is_err(), "{bad}");
         }
     }

@@ -70,6 +70,21 @@ mod tests {
     }
 
     proptest! {
+        /// A forged moment is another moment of the past; a forged device is nobody's.
+        #[test]
+        fn a_changed_token_tells_another_moment_or_nothing(at in 0_u64..1 << 45, now in 0_u64..1 << 45, bit in 0_usize..128) {
+            let alice = socket("alice", "phone");
+            let token = DeviceResumeTokens.issue(&alice, Timestamp(at));
+            let read = |token: &str| up_to_date_at(token, &alice.owner, Timestamp(now));
+            prop_assert_eq!(read(&token), (at <= now).then_some(Timestamp(at)));
+            let mut bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let told = read(&URL_SAFE_NO_PAD.encode(&bytes));
+            prop_assert!(told.is_none_or(|told| bit < 64 && told != Timestamp(at) && told <= Timestamp(now)));
+            prop_assert_eq!(read(&token[..bit % token.len()]), None);
+            prop_assert_eq!(read(&format!("{token}A")), None);
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text: String) {
             prop_assert_eq!(up_to_date_at(&text, &socket("a", "b").owner, Timestamp(u64::MAX)), None);

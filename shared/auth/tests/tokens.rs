@@ -153,6 +153,50 @@ async fn bad_tokens_are_refused_for_their_reason() {
     }
 }
 
+/// Every bit of a token counts, and so does where it ends.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_changed_anywhere_is_refused() {
+    let (issuer, world) = (Arc::new(Issuer::default()), World::new(1));
+    let (ed25519, es256) = (Key::ed25519("a"), Key::es256("b"));
+    issuer.publish(&[&ed25519, &es256]);
+    let verifier = verifier(&issuer, &world);
+    let token = ed25519.sign(&claims(|_| {}));
+    let other = es256.sign(&claims(|_| {}));
+    let mut changed: Vec<String> = (0..token.len()).map(|end| token[..end].to_owned()).collect();
+    for at in 0..token.len() * 8 {
+        let mut bytes = token.clone().into_bytes();
+        bytes[at / 8] ^= 1 << (at % 8);
+        changed.extend(String::from_utf8(bytes));
+    }
+    let (body, signature) = token.rsplit_once('.').unwrap();
+    let (other_body, other_signature) = other.rsplit_once('.').unwrap();
+    changed.extend([format!("{body}.{other_signature}"), format!("{other_body}.{signature}"), format!("{token}A")]);
+    for token in changed {
+        assert!(matches!(verifier.verify(&token).await, Err(TokenError::Invalid(_))), "{token}");
+    }
+    verifier.verify(&token).await.unwrap();
+}
+
+/// The JWT library would bring the function down by them, at the word of whoever names the key.
+#[tokio::test(start_paused = true)]
+async fn keys_that_cannot_verify_a_token_are_none() {
+    let (issuer, world) = (Arc::new(Issuer::default()), World::new(1));
+    let good = Key::ed25519("good");
+    let mut short = Key::ed25519("short");
+    short.public["x"] = json!("oJql9HPA");
+    let mut for_agreement = Key::ed25519("x25519");
+    for_agreement.public["crv"] = json!("X25519");
+    let mut for_encryption = Key::ed25519("enc");
+    for_encryption.public["use"] = json!("enc");
+    issuer.publish(&[&short, &for_agreement, &for_encryption, &good]);
+    let verifier = verifier(&issuer, &world);
+    for key in [&short, &for_agreement, &for_encryption] {
+        let refused = verifier.verify(&key.sign(&claims(|_| {}))).await;
+        assert!(matches!(refused, Err(TokenError::Invalid("unknown key"))), "{}: {refused:?}", key.kid);
+    }
+    verifier.verify(&good.sign(&claims(|_| {}))).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_new_key_is_fetched_when_a_token_names_it_but_not_for_every_stranger() {
     let (issuer, world) = (Arc::new(Issuer::default()), World::new(1));

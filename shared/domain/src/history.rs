@@ -1,5 +1,6 @@
 //! Pages of a log, for whoever may see it.
 
+use futures_util::future::try_join;
 use thiserror::Error;
 
 use crate::{
@@ -7,7 +8,8 @@ use crate::{
     ids::{ConversationId, Sequence, UserId},
     limits::PULL_LIMIT_MAX,
     log::Entry,
-    ports::{Clock, Consistency, Conversations, Log, Unavailable},
+    personal::leave_out,
+    ports::{Clock, Consistency, Conversations, Log, Personal, Unavailable},
 };
 
 /// What reading needs of the world.
@@ -17,6 +19,8 @@ pub struct ReadPorts<'a> {
     pub log: &'a dyn Log,
     /// Members.
     pub conversations: &'a dyn Conversations,
+    /// What readers have hidden.
+    pub personal: &'a dyn Personal,
     /// Time.
     pub clock: &'a dyn Clock,
 }
@@ -46,10 +50,10 @@ pub enum Span {
 /// A page of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The entries, oldest first.
+    /// The entries, oldest first, without those that the user has hidden.
     pub entries: Vec<Entry>,
-    /// Where the next page starts: the last sequence here, or the first where the page was asked
-    /// for backwards; what was asked for where the page is empty.
+    /// Where the next page starts: the last sequence that it goes to, or the first where it was
+    /// asked for backwards; what was asked for where it goes nowhere.
     pub next: Sequence,
     /// Whether there is more now.
     pub has_more: bool,
@@ -67,20 +71,27 @@ pub async fn page(
     let limit = limit.clamp(1, PULL_LIMIT_MAX);
     let hidden = visible_from.previous();
     // One more than asked for tells whether there is more.
-    let page = match span {
-        Span::After(since) => {
-            let since = since.max(hidden);
-            let rows = ports.log.read_after(conversation, since, limit + 1, Consistency::Strong).await?;
-            forwards(rows, since, limit)
+    let reading = match span {
+        Span::After(since) | Span::Between(since, _) => {
+            ports.log.read_after(conversation, since.max(hidden), limit + 1, Consistency::Strong)
         }
+        Span::Before(before) => ports.log.read_before(conversation, before, limit + 1),
+    };
+    let (mut rows, has_hidden) = if conversation.direct_members().is_some() {
+        // Who is in does not change, so the row that tells what is hidden is read meanwhile.
+        let own = ports.conversations.memberships(user, std::slice::from_ref(conversation));
+        let (rows, own) = try_join(reading, own).await?;
+        (rows, own.iter().any(|(_, member)| member.has_hidden))
+    } else {
+        still_visible(ports.conversations, user, conversation, reading.await?).await?
+    };
+    let page = match span {
+        Span::After(since) => forwards(rows, since.max(hidden), limit),
         Span::Between(since, before) => {
-            let since = since.max(hidden);
-            let mut rows = ports.log.read_after(conversation, since, limit + 1, Consistency::Strong).await?;
             rows.retain(|e| e.sequence < before);
-            forwards(rows, since, limit)
+            forwards(rows, since.max(hidden), limit)
         }
         Span::Before(before) => {
-            let mut rows = ports.log.read_before(conversation, before, limit + 1).await?;
             rows.retain(|e| e.sequence >= visible_from);
             let has_more = rows.len() > limit;
             let entries = rows.split_off(rows.len().saturating_sub(limit));
@@ -88,9 +99,11 @@ pub async fn page(
             Page { entries, next, has_more }
         }
     };
+    let entries =
+        if has_hidden { leave_out(ports.personal, user, conversation, page.entries).await? } else { page.entries };
     // After the read: what expires meanwhile has expired for the reader.
     let now = ports.clock.now();
-    Ok(Page { entries: page.entries.into_iter().map(|e| e.as_read_at(now)).collect(), ..page })
+    Ok(Page { entries: entries.into_iter().map(|e| e.as_read_at(now)).collect(), ..page })
 }
 
 fn forwards(mut rows: Vec<Entry>, since: Sequence, limit: usize) -> Page {
@@ -116,4 +129,25 @@ pub(crate) async fn visible_from(
             found.first().map(|(_, m): &(_, Member)| m.joined_at).ok_or_else(refused)
         }
     }
+}
+
+/// Of rows that were read, those that the user may see, and whether the user has hidden any in the
+/// conversation. Who was taken out of a group while they were read must not see what came after, so
+/// a group's members are looked at once more.
+pub(crate) async fn still_visible(
+    conversations: &dyn Conversations,
+    user: &UserId,
+    conversation: &ConversationId,
+    mut rows: Vec<Entry>,
+) -> Result<(Vec<Entry>, bool), ReadError> {
+    if rows.is_empty() {
+        return Ok((rows, false));
+    }
+    let found = conversations.memberships(user, std::slice::from_ref(conversation)).await?;
+    let member = found.first().map(|(_, member)| member);
+    if conversation.direct_members().is_none() {
+        let visible_from = member.ok_or_else(|| ReadError::NotAMember(conversation.clone()))?.joined_at;
+        rows.retain(|entry| entry.sequence >= visible_from);
+    }
+    Ok((rows, member.is_some_and(|member| member.has_hidden)))
 }

@@ -78,6 +78,14 @@ text_id!(
     |t| (1..=64).contains(&t.chars().count()) && !t.chars().any(char::is_control)
 );
 text_id!(
+    /// A sort of content that this service does not know.
+    KindName,
+    "kind",
+    "1 to 32 of [a-z0-9._-]",
+    |t| (1..=32).contains(&t.len())
+        && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+);
+text_id!(
     /// A live socket, as API Gateway names it.
     ConnectionId,
     "connection id",
@@ -115,6 +123,17 @@ impl ConversationId {
         if a <= b { Ok(Self::Direct(a, b)) } else { Err(Self::RULE) }
     }
 
+    /// The group that a device calls so: the same name again is the same group.
+    pub fn group_of(creator: &Sender, client_group_id: &ClientMsgId) -> Self {
+        let name = format!("{}\u{1f}{}\u{1f}{client_group_id}", creator.user, creator.device);
+        Self::Group(Uuid::new_v5(&MessageId::NAMESPACE, name.as_bytes()).simple().to_string().into())
+    }
+
+    /// A short name of the conversation for push services, which tells nothing of it: 32 hexadecimal digits.
+    pub fn collapse_key(&self) -> Arc<str> {
+        Uuid::new_v5(&MessageId::NAMESPACE, self.to_string().as_bytes()).simple().to_string().into()
+    }
+
     /// The members that the id itself names; none for a group, whose members are rows.
     pub fn direct_members(&self) -> Option<Vec<UserId>> {
         match self {
@@ -137,6 +156,13 @@ impl fmt::Display for ConversationId {
 impl fmt::Debug for ConversationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl ClientMsgId {
+    /// The name of the change that follows a membership version.
+    pub fn of_change(version: Sequence) -> Self {
+        Self(format!("change-{version}").into())
     }
 }
 
@@ -192,12 +218,14 @@ impl MessageId {
         Self(Uuid::new_v5(&Self::NAMESPACE, name.as_bytes()))
     }
 
-    /// Reads `m:UUID`.
+    /// Reads `m:UUID`, as it is printed: an id has one text.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         text.strip_prefix("m:")
-            .and_then(|id| Uuid::try_parse(id).ok())
+            .and_then(|id| {
+                Uuid::try_parse(id).ok().filter(|uuid| uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id)
+            })
             .map(Self)
-            .ok_or(InvalidId { what: "messageId", rule: "m: and a UUID" })
+            .ok_or(InvalidId { what: "messageId", rule: "m: and a UUID in lower case with hyphens" })
     }
 
     /// The first three bytes: what a dedupe ring keeps of the id.
@@ -219,6 +247,50 @@ impl fmt::Debug for MessageId {
     }
 }
 
+/// Content in object storage: `md:` and a `UUIDv5` of the conversation and the content. Equal content in one
+/// conversation has one handle, so it is stored once, and an upload that is begun again is the same upload.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaHandle(Uuid);
+
+impl MediaHandle {
+    /// The name space of handles, itself a `UUIDv5` of the product's name and `media`.
+    const NAMESPACE: Uuid = Uuid::from_u128(0x1c5a_4b0e_8d77_5f21_a6c3_92f4_0b1d_77e9);
+
+    /// The handle of content in a conversation.
+    pub fn of(conversation: &ConversationId, mime: &str, size_bytes: u64, sha256: &str) -> Self {
+        // U+001F occurs in none of the parts, so no two of them give the same name.
+        let name = format!("{conversation}\u{1f}{mime}\u{1f}{size_bytes}\u{1f}{sha256}");
+        Self(Uuid::new_v5(&Self::NAMESPACE, name.as_bytes()))
+    }
+
+    /// Reads `md:UUID`, as it is printed: a handle has one text.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        text.strip_prefix("md:")
+            .and_then(|id| {
+                Uuid::try_parse(id).ok().filter(|uuid| uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id)
+            })
+            .map(Self)
+            .ok_or(InvalidId { what: "mediaHandle", rule: "md: and a UUID in lower case with hyphens" })
+    }
+
+    /// The UUID alone, in lower case with hyphens.
+    pub fn uuid(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl fmt::Display for MediaHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "md:{}", self.0)
+    }
+}
+
+impl fmt::Debug for MediaHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A moment on the server's clock, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);
@@ -228,6 +300,12 @@ impl Timestamp {
     #[must_use]
     pub fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
+    }
+
+    /// So many milliseconds before this moment.
+    #[must_use]
+    pub fn minus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_sub(ms))
     }
 
     /// Milliseconds since an earlier moment; zero where it is not earlier.
@@ -273,6 +351,41 @@ mod tests {
         assert!(DeviceId::parse("ios:3f2a").is_ok());
         assert!(ClientMsgId::parse(&"é".repeat(64)).is_ok());
         assert!(ClientMsgId::parse("a\u{1f}b").is_err());
+    }
+
+    /// A client compares the ids that it gets with those that it knows as texts.
+    #[test]
+    fn a_message_id_has_one_text() {
+        let good = "m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d";
+        assert_eq!(MessageId::parse(good).unwrap().to_string(), good);
+        for bad in [
+            "m:0a1b2c3d4e5f5a6b8c7d9e0f1a2b3c4d",
+            "m:{0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d}",
+            "m:urn:uuid:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d",
+            "m:0A1B2C3D-4e5f-5a6b-8c7d-9e0f1a2b3c4d",
+            "0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d",
+        ] {
+            assert!(MessageId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_media_handle_is_of_one_conversation_and_has_one_text() {
+        let (one, other) = (ConversationId::parse("g:1").unwrap(), ConversationId::parse("g:2").unwrap());
+        let handle = MediaHandle::of(&one, "image/png", 7, "00");
+        assert_eq!(MediaHandle::parse(&handle.to_string()).unwrap(), handle);
+        assert_eq!(MediaHandle::of(&one, "image/png", 7, "00"), handle);
+        for different in [
+            MediaHandle::of(&other, "image/png", 7, "00"),
+            MediaHandle::of(&one, "image/gif", 7, "00"),
+            MediaHandle::of(&one, "image/png", 70, "0"),
+            MediaHandle::of(&one, "image/png", 7, "01"),
+        ] {
+            assert_ne!(different, handle);
+        }
+        for bad in ["", "md:", "md:../../x", "md:0A1B2C3D-4E5F-5A6B-8C7D-9E0F1A2B3C4D", &handle.uuid()] {
+            assert!(MediaHandle::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

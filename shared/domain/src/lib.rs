@@ -6,7 +6,10 @@
 //! - The log is the only truth. Whatever else is stored can be made from it.
 //! - A use case authorises before it reads or writes on a user's behalf.
 
+pub mod annotations;
+mod chain;
 pub mod conversation;
+pub mod group;
 pub mod ids;
 pub mod limits;
 pub mod log;
@@ -16,12 +19,28 @@ pub mod ring;
 pub mod session;
 pub mod stream;
 
+pub mod blocks;
+pub mod devices;
 pub mod fanout;
 pub mod history;
+pub mod invites;
 pub mod lookup;
+pub mod media;
+pub mod membership;
+pub mod messages;
+pub mod personal;
+pub mod preferences;
 pub mod presence;
+pub mod projector;
+pub mod push;
+pub mod quiet;
 pub mod receipts;
 pub mod repair;
+pub mod schedule;
 pub mod send;
+pub mod sequencer;
 pub mod sessions;
 pub mod sync;
+pub mod timers;
+
+pub use chain::chain;

@@ -12,12 +12,68 @@ pub const PULL_LIMIT_MAX: usize = 100;
 pub const PRESENCE_USERS_MAX: usize = 200;
 /// Users that one message mentions.
 pub const MENTIONS_MAX: usize = 64;
+/// How often a message may say that it was passed on: it is for display, and counted by clients.
+pub const FORWARDS_MAX: u64 = 1_000_000;
+/// Pinned messages that are listed.
+pub const PINS_MAX: usize = 100;
+/// Threads of one page.
+pub const THREADS_PAGE_MAX: usize = 50;
+/// A device may open a message again for so long, in milliseconds: its first answer may be lost.
+pub const OPEN_AGAIN_MS: u64 = 60_000;
+/// The life of a message that is opened once, where it names none, in seconds: 14 days.
+pub const VIEW_ONCE_TTL_SECONDS: u64 = 14 * 24 * 3600;
+/// A sweeper that has never run begins so far back, in milliseconds: an hour.
+pub const SWEEP_BACK_MS: u64 = 3600 * 1000;
+/// Scheduled messages of one page.
+pub const SCHEDULED_PAGE_MAX: usize = 25;
+/// Messages that one user has scheduled.
+pub const SCHEDULED_MAX: usize = 100;
+/// How far ahead a message may be scheduled, in milliseconds: a year.
+pub const SCHEDULE_AHEAD_MS_MAX: u64 = 365 * 24 * 3600 * 1000;
+/// Choices of one vote.
+pub const CHOICES_MAX: usize = 12;
+/// A reaction, or a choice of a poll, in bytes.
+pub const CHOICE_BYTES_MAX: usize = 64;
+/// Different reactions or choices that are counted of one message; later ones are not.
+pub const TALLY_CHOICES_MAX: usize = 100;
 /// Devices for which one message carries an envelope.
 pub const ENVELOPES_MAX: usize = 256;
 /// One envelope, in bytes of base64 text.
 pub const ENVELOPE_BYTES_MAX: usize = 8 * 1024;
 /// A media handle, in bytes.
 pub const MEDIA_HANDLE_BYTES_MAX: usize = 256;
+/// Pictures, in bytes.
+pub const MEDIA_IMAGE_BYTES_MAX: u64 = 32 << 20;
+/// Sound, in bytes.
+pub const MEDIA_AUDIO_BYTES_MAX: u64 = 128 << 20;
+/// Moving pictures, in bytes.
+pub const MEDIA_VIDEO_BYTES_MAX: u64 = 2 << 30;
+/// Documents, in bytes.
+pub const MEDIA_DOCUMENT_BYTES_MAX: u64 = 256 << 20;
+/// Content that the service cannot look into, in bytes: it may be any of the others.
+pub const MEDIA_SEALED_BYTES_MAX: u64 = 2 << 30;
+/// Content up to so many bytes is uploaded in one request, larger content in parts.
+pub const MEDIA_SINGLE_BYTES_MAX: u64 = 16 << 20;
+/// A part, in bytes; the last is what is left.
+pub const MEDIA_PART_BYTES: u64 = 8 << 20;
+/// Parts that one call signs.
+pub const MEDIA_PARTS_AT_ONCE_MAX: usize = 64;
+/// The name of a type of content, in bytes.
+pub const MIME_BYTES_MAX: usize = 128;
+/// What one user may upload in a day (UTC), in bytes.
+pub const MEDIA_DAY_BYTES_MAX: u64 = 10 << 30;
+/// A signed address works for so long, in milliseconds: 15 minutes.
+pub const MEDIA_URL_MS: u64 = 15 * 60 * 1000;
+/// An upload may take so long, in milliseconds: a day.
+pub const MEDIA_UPLOAD_MS: u64 = 24 * 3600 * 1000;
+/// What no message refers to is collected so long after the time for its upload, in milliseconds: a day.
+pub const MEDIA_COLLECT_MS: u64 = 24 * 3600 * 1000;
+/// A message that claimed content and is in no log after so long, in milliseconds, never will be: two days.
+pub const MEDIA_CLAIM_MS: u64 = 48 * 3600 * 1000;
+/// Messages that refer to one handle.
+pub const MEDIA_REFERENCES_MAX: u64 = 1_000;
+/// References of one page.
+pub const MEDIA_REFERENCES_PAGE: usize = 100;
 /// The life of an expiring message: a year, in seconds.
 pub const TTL_SECONDS_MAX: u64 = 365 * 24 * 3600;
 
@@ -32,10 +88,69 @@ pub const RING_SLACK_ENTRIES: usize = 16;
 pub const RESEND_ROWS_MAX: u64 = 2_048;
 /// Rows searched, newest first, for the sequence of a `messageId`.
 pub const LOOKBACK_ROWS_MAX: usize = 2_048;
+/// The last place that a log can have: five bytes of a ring entry hold it, and every reader of JSON.
+pub const SEQUENCE_MAX: u64 = (1 << 40) - 1;
 /// Sequences in one partition of the log.
 pub const PARTITION_SEQUENCES: u64 = 4_096;
+/// Rows that a writer reads at once to catch up with the tail: pages that wait for one another
+/// would hold up a hot conversation.
+pub const SINCE_ROWS_MAX: usize = 1_000;
+/// Answers of the batch sequencer that are posted at once.
+pub const ANSWERS_AT_ONCE: usize = 128;
 /// Tries of one append before the caller is told to come back.
 pub const APPEND_ATTEMPTS_MAX: u32 = 8;
+
+/// Races that one send may lose before it hands the conversation to the batch sequencer.
+pub const RACES_LOST_MAX: u32 = 3;
+/// A conversation stays with the batch sequencer so long after it was last found busy, in milliseconds.
+pub const HOT_MS: u64 = 30_000;
+/// Messages in one batch that show a conversation to be busy still.
+pub const HOT_BATCH_ENTRIES: usize = 4;
+/// Entries of one row that the batch sequencer appends.
+pub const SEGMENT_ENTRIES_MAX: usize = 100;
+/// Entries of one row together, in bytes: an item may have 400 KB, a stream record 1 MB.
+pub const SEGMENT_BYTES_MAX: usize = 256 * 1024;
+/// A sender without a socket waits so long for the batch sequencer, in milliseconds.
+pub const QUEUED_MS_MAX: u64 = 5_000;
+
+/// Members that one change of a group takes in: a transaction has a hundred items.
+pub const GROUP_CHANGE_MEMBERS_MAX: usize = 90;
+/// The head of a group names its members while they are no more than this: the express lane posts to them.
+pub const ROSTER_MEMBERS_MAX: u64 = 16;
+/// Members of one page.
+pub const MEMBERS_PAGE_MAX: usize = 100;
+/// Members of one page of receipts.
+pub const RECEIPTS_PAGE_MAX: usize = 500;
+/// Invites of one group that are kept; those that let nobody in make place.
+pub const INVITES_MAX: usize = 50;
+/// An invite's secret, in characters of base64url: 128 bits.
+pub const INVITE_SECRET_CHARS: usize = 22;
+/// The shortest life of an invite that has one, in seconds.
+pub const INVITE_LIFE_SECONDS_MIN: u64 = 60;
+/// The longest, in seconds.
+pub const INVITE_LIFE_SECONDS_MAX: u64 = 366 * 24 * 3600;
+/// How many an invite that counts lets in at most.
+pub const INVITE_USES_MAX: u64 = 100_000;
+/// The title of a group, in characters.
+pub const TITLE_CHARS_MAX: usize = 100;
+/// The description of a group, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 512;
+/// A member of a group in slow mode waits a day at most, in seconds.
+pub const SLOW_MODE_SECONDS_MAX: u64 = 24 * 3600;
+/// So long after a change of a group, in milliseconds, its rows may still be seen one by one:
+/// reads that tell of more than one are made as one.
+pub const GROUP_SETTLE_MS: u64 = 60_000;
+
+/// Groups for which one hello registers its socket as a subscriber: of more, a device hears by its heartbeats.
+pub const SUBSCRIPTIONS_MAX: usize = 100;
+/// Subscribers of a group that is pulled that one batch tells, however many messages it has.
+pub const ANNOUNCED_AT_ONCE_MAX: usize = 2_048;
+/// API Gateway ends a connection after so long, in milliseconds; a subscription ends with it.
+pub const CONNECTION_MS_MAX: u64 = 2 * 3600 * 1000;
+/// Rows that are read of a group before its head says that it is pulled, at most.
+pub const PUSHED_ROWS_FIRST: usize = 256;
+/// Entries that the durable lane reads after, at most, where records of the stream are missing.
+pub const GAP_ENTRIES_MAX: usize = 1_000;
 
 /// Conversations whose last known sequence a function keeps.
 pub const KNOWN_TAILS_MAX: usize = 10_000;
@@ -58,6 +173,22 @@ pub const UNREAD_ROWS_MAX: usize = 100;
 /// A member row moves in the activity index once an hour at most: each move costs two write units.
 pub const ACTIVITY_BUCKET_MS: u64 = 3_600_000;
 
+/// Activity is filed under the clock of the function that moves the member row; clocks differ, and
+/// the index lags. Who asks for what was active since a moment looks so much further back, in
+/// milliseconds.
+pub const ACTIVITY_MARGIN_MS: u64 = 5 * 60 * 1000;
+
+/// Messages that a user may have starred.
+pub const STARS_MAX: u64 = 10_000;
+/// Drafts that a user may have.
+pub const DRAFTS_MAX: u64 = 1_000;
+/// Items of one page of what a user keeps.
+pub const PERSONAL_PAGE_MAX: usize = 100;
+/// Tries of one change of what a user keeps: a user's devices alone race for it.
+pub const PERSONAL_ATTEMPTS_MAX: u32 = 8;
+/// That something was deleted is told to a user's devices for so long, in days.
+pub const TOMBSTONE_DAYS: u64 = 60;
+
 /// A connect ticket works once, for so long, in milliseconds.
 pub const TICKET_MS: u64 = 30_000;
 /// API Gateway ends a connection after 2 h; clients come back before, in milliseconds.
@@ -66,3 +197,38 @@ pub const RECONNECT_BEFORE_MS: u64 = 110 * 60 * 1000;
 pub const ONLINE_THRESHOLD_MS: u64 = 5_000;
 /// Younger activity than this reads as recently, in milliseconds: a day.
 pub const RECENTLY_THRESHOLD_MS: u64 = 24 * 3600 * 1000;
+
+/// Of a record that cannot be read, the on-failure queue keeps so many bytes: in base64, and with what
+/// is said of it, they fit the 256 KiB that any queue takes.
+pub const FAILURE_DATA_BYTES_MAX: usize = 180 * 1024;
+/// Why it cannot be read, in characters: an error may quote the record.
+pub const FAILURE_REASON_CHARS_MAX: usize = 1_000;
+
+/// The name of a device, in characters.
+pub const DEVICE_NAME_CHARS_MAX: usize = 64;
+/// A push token, or the URL of a browser's subscription, in bytes. Apple says not to count on any length.
+pub const PUSH_TOKEN_BYTES_MAX: usize = 2_048;
+/// Users that one user has blocked.
+pub const BLOCKS_MAX: usize = 1_000;
+/// Blocked users of one page.
+pub const BLOCKS_PAGE_MAX: usize = 100;
+/// Minutes of a day.
+pub const DAY_MINUTES: u16 = 24 * 60;
+/// No clock is further from UTC, in minutes.
+pub const UTC_OFFSET_MINUTES_MAX: u16 = 14 * 60;
+/// A push is worth sending for so long after its message, in milliseconds: a week.
+pub const PUSH_LIFE_MS: u64 = 7 * 24 * 3600 * 1000;
+/// A device is woken without a word once in so long, in milliseconds.
+pub const WAKE_EVERY_MS: u64 = 20 * 60 * 1000;
+/// A wake that does not reach its device in so long is of no use, in seconds.
+pub const WAKE_TTL_SECONDS: u64 = 3600;
+/// Devices of one user that are pushed to, the latest seen first.
+pub const PUSH_DEVICES_MAX: usize = 20;
+/// Conversations with something unread that a badge counts, the latest first.
+pub const BADGE_CONVERSATIONS_MAX: usize = 20;
+/// The most that a badge shows.
+pub const BADGE_MAX: u64 = 999;
+/// A push that could not be sent waits so long at most, in seconds, before it is tried again.
+pub const PUSH_RETRY_SECONDS_MAX: u64 = 300;
+/// The entries before a place among which the one to push about is looked for.
+pub const PUSH_LOOKBACK_ROWS: usize = 8;

@@ -1,8 +1,11 @@
 //! What the service says to a socket of its own accord.
 
 use crate::{
-    ids::{ConversationId, Sender, Sequence, Timestamp},
+    conversation::Member,
+    ids::{ConversationId, MessageId, Sender, Sequence, Timestamp},
     log::Entry,
+    personal::PersonalItem,
+    send::SendAnswer,
     stream::Receipt,
 };
 
@@ -15,6 +18,8 @@ pub enum Notice {
     Entry(Box<Entry>),
     /// A member's watermark rose.
     Receipt(Receipt),
+    /// What became of a send that was left to the batch sequencer.
+    Answer(Box<SendAnswer>),
     /// More than is pushed: pull.
     Updated {
         /// The conversation.
@@ -22,6 +27,28 @@ pub enum Notice {
         /// Its last sequence.
         last_sequence: Sequence,
     },
+    /// The user has changed their settings of a conversation.
+    Settings(Box<OwnSettings>),
+    /// The user has changed or deleted a draft on another device.
+    Draft(Box<PersonalItem>),
+    /// The user has hidden a message from themselves.
+    Hidden {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The message.
+        message: MessageId,
+    },
+}
+
+/// What a user has set for a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSettings {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The user's row in it.
+    pub member: Member,
+    /// Life of messages that name none, in seconds.
+    pub ttl_seconds: Option<u64>,
 }
 
 /// The terms of a session.

@@ -8,10 +8,12 @@ use tracing::warn;
 
 use crate::{
     conversation::{Member, Watermark},
+    history::{ReadError, visible_from},
     ids::{ConversationId, MessageId, Sender, Sequence, UserId},
+    limits::RECEIPTS_PAGE_MAX,
     log::Entry,
     lookup::{entry_at, entry_called},
-    ports::{Bus, Clock, Conversations, Log, Unavailable},
+    ports::{Bus, Clock, Consistency, Conversations, Log, Unavailable},
     stream::{Receipt, StreamRecord},
 };
 
@@ -26,6 +28,8 @@ pub struct ReceiptPorts<'a> {
     pub bus: &'a dyn Bus,
     /// Time.
     pub clock: &'a dyn Clock,
+    /// In a group of more members nobody is told of another's receipts: they are asked for.
+    pub aggregate_members: u64,
 }
 
 /// Where a mark is to rise to.
@@ -54,8 +58,8 @@ pub enum ReceiptError {
     Unavailable(#[from] Unavailable),
 }
 
-/// Raises a member's mark and tells the other members. A mark that is as high already is no
-/// error and tells nobody.
+/// Raises a member's mark and tells the other members, or, in a group of many, the member's own
+/// other devices of what was read. A mark that is as high already is no error and tells nobody.
 pub async fn raise(
     ports: ReceiptPorts<'_>,
     by: &Sender,
@@ -63,17 +67,23 @@ pub async fn raise(
     mark: Watermark,
     at: MarkAt,
 ) -> Result<(), ReceiptError> {
-    authorise(ports, conversation, &by.user).await?;
+    let Reader { visible_from, is_own_alone } = reader(ports, conversation, &by.user).await?;
     let entry = match at {
         MarkAt::Sequence(sequence) => {
-            entry_at(ports.log, conversation, sequence).await?.ok_or(ReceiptError::NoSuchSequence(sequence))?
+            let entry = entry_at(ports.log, conversation, sequence).await?;
+            entry.filter(|e| e.sequence >= visible_from).ok_or(ReceiptError::NoSuchSequence(sequence))?
         }
         MarkAt::Message(id) => {
-            entry_called(ports.log, conversation, id).await?.ok_or(ReceiptError::NoSuchMessage(id))?
+            let entry = entry_called(ports.log, conversation, id).await?;
+            entry.filter(|e| e.sequence >= visible_from).ok_or(ReceiptError::NoSuchMessage(id))?
         }
     };
     let now = ports.clock.now();
     if !ports.conversations.raise(conversation, &by.user, mark, entry.sequence, now).await? {
+        return Ok(());
+    }
+    if is_own_alone && mark == Watermark::Delivered {
+        // Of what was delivered not even the member's own devices are told.
         return Ok(());
     }
     let receipt = Receipt {
@@ -83,6 +93,7 @@ pub async fn raise(
         up_to: entry.sequence,
         message_id: entry.message_id(),
         ts: now,
+        is_own_alone,
     };
     // The mark is stored and the next receipt covers this one, so the frame has not failed.
     if let Err(error) = ports.bus.publish(&StreamRecord::Raised(receipt)).await {
@@ -91,13 +102,35 @@ pub async fn raise(
     Ok(())
 }
 
-/// A direct conversation's id names its members; a group's members are rows.
-async fn authorise(ports: ReceiptPorts<'_>, conversation: &ConversationId, user: &UserId) -> Result<(), ReceiptError> {
-    let is_member = match conversation.direct_members() {
-        Some(members) => members.contains(user),
-        None => !ports.conversations.memberships(user, std::slice::from_ref(conversation)).await?.is_empty(),
-    };
-    if is_member { Ok(()) } else { Err(ReceiptError::NotAMember(conversation.clone())) }
+/// A member whose mark is to rise.
+struct Reader {
+    visible_from: Sequence,
+    /// Only their own devices are told.
+    is_own_alone: bool,
+}
+
+async fn reader(ports: ReceiptPorts<'_>, conversation: &ConversationId, user: &UserId) -> Result<Reader, ReceiptError> {
+    if conversation.direct_members().is_some() {
+        let visible_from = authorise(ports, conversation, user).await?;
+        return Ok(Reader { visible_from, is_own_alone: false });
+    }
+    // One read tells of the membership and of how many there are.
+    let view = ports.conversations.group(conversation, std::slice::from_ref(user)).await?;
+    let member = view.members.first().ok_or_else(|| ReceiptError::NotAMember(conversation.clone()))?;
+    let member_count = view.group.map_or(0, |group| group.member_count);
+    Ok(Reader { visible_from: member.joined_at, is_own_alone: member_count > ports.aggregate_members })
+}
+
+/// From which sequence on the user may see the conversation.
+async fn authorise(
+    ports: ReceiptPorts<'_>,
+    conversation: &ConversationId,
+    user: &UserId,
+) -> Result<Sequence, ReceiptError> {
+    visible_from(ports.conversations, user, conversation).await.map_err(|error| match error {
+        ReadError::NotAMember(conversation) => ReceiptError::NotAMember(conversation),
+        ReadError::Unavailable(error) => ReceiptError::Unavailable(error),
+    })
 }
 
 /// What a message is to one of its readers.
@@ -111,34 +144,63 @@ pub enum Status {
     Read,
 }
 
-/// The marks of the members of a conversation, and the state of one message by member.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusReport {
-    /// The state of the message for each member but its sender.
-    pub by_user: BTreeMap<UserId, Status>,
-    /// The marks: delivered and read.
-    pub marks: BTreeMap<UserId, (Sequence, Sequence)>,
+/// How many members a message has got how far with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Accepted, and no further.
+    pub sent: u64,
+    /// Received, and not read.
+    pub delivered: u64,
+    /// Read.
+    pub read: u64,
 }
 
-/// How far a message has got with each member.
+/// A page of the members of a conversation: their marks, and the state of one message by member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusReport {
+    /// The state of the message for each member of the page who may see it, but its sender.
+    pub by_user: BTreeMap<UserId, Status>,
+    /// How many of these are in which state.
+    pub counts: Counts,
+    /// The marks: delivered and read.
+    pub marks: BTreeMap<UserId, (Sequence, Sequence)>,
+    /// Whether there are members after these.
+    pub has_more: bool,
+}
+
+/// How far a message has got with up to `limit` members after a name, by name.
 pub async fn status(
     ports: ReceiptPorts<'_>,
     user: &UserId,
     conversation: &ConversationId,
     message: MessageId,
+    after: Option<&UserId>,
+    limit: usize,
 ) -> Result<StatusReport, ReceiptError> {
-    authorise(ports, conversation, user).await?;
-    let entry = entry_called(ports.log, conversation, message).await?.ok_or(ReceiptError::NoSuchMessage(message))?;
-    let mut members = ports.conversations.members(conversation).await?;
-    for user in conversation.direct_members().unwrap_or_default() {
-        if members.iter().all(|m| m.user != user) {
-            members.push(Member::new(user));
+    let visible_from = authorise(ports, conversation, user).await?;
+    let entry = entry_called(ports.log, conversation, message).await?;
+    let entry = entry.filter(|e| e.sequence >= visible_from).ok_or(ReceiptError::NoSuchMessage(message))?;
+    let limit = limit.clamp(1, RECEIPTS_PAGE_MAX);
+    let mut members = match conversation.direct_members() {
+        None => ports.conversations.members_after(conversation, after, limit + 1).await?,
+        Some(users) => {
+            let mut rows = ports.conversations.members(conversation, Consistency::Eventual).await?.rows;
+            for user in users {
+                if rows.iter().all(|m| m.user != user) {
+                    rows.push(Member::new(user));
+                }
+            }
+            rows.sort_by(|a, b| a.user.cmp(&b.user));
+            rows.retain(|m| after.is_none_or(|after| m.user > *after));
+            rows
         }
-    }
-    Ok(report(&entry, &members))
+    };
+    let has_more = members.len() > limit;
+    members.truncate(limit);
+    Ok(report(&entry, &members, has_more))
 }
 
-fn report(entry: &Entry, members: &[Member]) -> StatusReport {
+fn report(entry: &Entry, members: &[Member], has_more: bool) -> StatusReport {
     let status_of = |member: &Member| {
         if member.read_up_to >= entry.sequence {
             Status::Read
@@ -148,12 +210,15 @@ fn report(entry: &Entry, members: &[Member]) -> StatusReport {
             Status::Sent
         }
     };
+    // Who has joined since does not see it, though their marks begin beyond it.
+    let sees = |m: &&Member| m.user != entry.sender.user && m.joined_at <= entry.sequence;
+    let by_user: BTreeMap<UserId, Status> =
+        members.iter().filter(sees).map(|m| (m.user.clone(), status_of(m))).collect();
+    let count = |status| by_user.values().filter(|of_user| **of_user == status).count() as u64;
     StatusReport {
-        by_user: members
-            .iter()
-            .filter(|m| m.user != entry.sender.user)
-            .map(|m| (m.user.clone(), status_of(m)))
-            .collect(),
+        counts: Counts { sent: count(Status::Sent), delivered: count(Status::Delivered), read: count(Status::Read) },
+        by_user,
         marks: members.iter().map(|m| (m.user.clone(), (m.delivered_up_to, m.read_up_to))).collect(),
+        has_more,
     }
 }

@@ -5,7 +5,7 @@
 //! record said "reached", and a session row that a lagging read did not show. Who holds the
 //! entry and has only not said so is told nothing new, in one small frame.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::info;
 
@@ -13,8 +13,8 @@ use crate::{
     conversation::Member,
     ids::{ConversationId, UserId},
     limits::RING_ENTRIES,
-    log::Entry,
-    ports::{Bus, Clock, Conversations, Sessions, Unavailable, live_sessions},
+    log::{Entry, rows_of},
+    ports::{Bus, Clock, Consistency, Conversations, Sessions, Unavailable, live_sessions},
     ring::RingEntry,
     stream::StreamRecord,
 };
@@ -35,7 +35,6 @@ pub struct RepairPorts<'a> {
 /// Checks a batch of appended entries. Answers with the conversations that failed and why.
 pub async fn repair(
     ports: RepairPorts<'_>,
-    push_members_max: usize,
     entries: impl IntoIterator<Item = Entry>,
 ) -> BTreeMap<ConversationId, Unavailable> {
     let mut works: BTreeMap<ConversationId, Vec<Entry>> = BTreeMap::new();
@@ -45,7 +44,7 @@ pub async fn repair(
     let mut failures = BTreeMap::new();
     for (conversation, mut entries) in works {
         entries.sort_by_key(|e| e.sequence);
-        if let Err(error) = repair_conversation(ports, push_members_max, &conversation, entries).await {
+        if let Err(error) = repair_conversation(ports, &conversation, entries).await {
             failures.insert(conversation, error);
         }
     }
@@ -53,23 +52,37 @@ pub async fn repair(
 }
 
 /// All is well, with one eventually consistent read, where every member's row has reached the
-/// last entry, the senders' rings have all of them, and every recipient has acknowledged.
+/// last entry, the senders' rings have all of them, and every recipient has acknowledged. In a
+/// group that is pulled the reach tells for the rows, those of the senders are read beside the
+/// head, and nobody's acknowledgement is looked at.
 async fn repair_conversation(
     ports: RepairPorts<'_>,
-    push_members_max: usize,
     conversation: &ConversationId,
     entries: Vec<Entry>,
 ) -> Result<(), Unavailable> {
-    let members = ports.conversations.members(conversation).await?;
+    let read = ports.conversations.pushed_members(conversation, Consistency::Eventual).await?;
+    let (is_pulled, is_settled, reach) = (read.pulled_since.is_some(), read.is_settled(), read.settled_reach());
+    let mut members = read.rows;
     let expected = conversation.direct_members().map_or(members.len(), |m| m.len());
-    let reached = if members.len() < expected { None } else { members.iter().map(|m| m.last_sequence).min() };
+    // Rows that have not been brought into the group's mode are to be, by the durable lane.
+    let reached = match is_pulled {
+        true => reach.map(|reach| reach.last_sequence),
+        false if !is_settled || members.len() < expected => None,
+        false => members.iter().map(|m| m.last_sequence).min(),
+    };
+    if is_pulled {
+        let senders: BTreeSet<UserId> = entries.iter().map(|e| e.sender.user.clone()).collect();
+        let senders: Vec<UserId> = senders.into_iter().collect();
+        members = ports.conversations.group(conversation, &senders).await?.members;
+    }
     let was_fanned_out = |entry: &Entry| reached.is_some_and(|at| at >= entry.sequence) && is_in_ring(&members, entry);
     let end = entries.last().map(|e| e.sequence).unwrap_or_default();
-    let laggards =
-        if members.len() < push_members_max { live_laggards(ports, &members, &entries).await? } else { Vec::new() };
-    for entry in entries.into_iter().filter(|e| !was_fanned_out(e)) {
-        info!(%conversation, sequence = %entry.sequence, "publishing again");
-        ports.bus.publish(&StreamRecord::Appended { entry: Box::new(entry), reached: Vec::new() }).await?;
+    let laggards = if is_pulled { Vec::new() } else { live_laggards(ports, &members, &entries).await? };
+    let missing = entries.into_iter().filter(|e| !was_fanned_out(e)).collect();
+    for entries in rows_of(missing) {
+        info!(%conversation, first = ?entries.first().map(|e| e.sequence), count = entries.len(), "publishing again");
+        let conversation = conversation.clone();
+        ports.bus.publish(&StreamRecord::Appended { conversation, entries, reached: Vec::new() }).await?;
     }
     for user in laggards {
         let behind = StreamRecord::Behind { conversation: conversation.clone(), user, last_sequence: end };

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::ids::{ConnectionId, Sender, Timestamp};
+use crate::{
+    devices::{Platform, PushEndpoint},
+    ids::{ConnectionId, Sender, Timestamp},
+};
 
 /// A live socket of a device. There is one for each device: the latest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +25,29 @@ pub struct Session {
 }
 
 impl Session {
+    /// Where the device stands among the subscribers of a group: a hash, so that a part of all
+    /// places holds that part of the subscribers, whatever they are called. FNV-1a with a final mix.
+    pub fn place(&self) -> u32 {
+        place_of(&self.owner)
+    }
+
     /// Whether it counts.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires_at > now
     }
+}
+
+/// See [`Session::place`].
+pub fn place_of(owner: &Sender) -> u32 {
+    let mut hash = 0x811c_9dc5_u32;
+    for byte in owner.user.as_str().bytes().chain([b'#']).chain(owner.device.as_str().bytes()) {
+        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    }
+    hash ^= hash >> 16;
+    hash = hash.wrapping_mul(0x85eb_ca6b);
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
 }
 
 /// A device that has connected before.
@@ -37,6 +59,19 @@ pub struct Device {
     pub seen_at: Timestamp,
     /// It may not connect any more.
     pub revoked: bool,
+    /// What its user calls it; none until it is registered.
+    pub name: Option<Arc<str>>,
+    /// What it is; none until it is registered.
+    pub platform: Option<Platform>,
+    /// Where pushes to it go.
+    pub push: Option<PushEndpoint>,
+}
+
+impl Device {
+    /// A device of which nothing is known but that it is there.
+    pub fn new(owner: Sender, seen_at: Timestamp) -> Self {
+        Self { owner, seen_at, revoked: false, name: None, platform: None, push: None }
+    }
 }
 
 /// What a ticket grants.

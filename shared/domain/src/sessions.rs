@@ -6,11 +6,14 @@
 
 use std::sync::Arc;
 
-use tracing::warn;
+use futures_util::future::join_all;
+use tracing::{info, warn};
 
 use crate::{
-    ids::{ConnectionId, Sender, Timestamp},
-    ports::{Clock, Devices, Gateway, Sessions, Unavailable},
+    ids::{ConnectionId, DeviceId, Sender, Timestamp, UserId},
+    notice::Notice,
+    ports::{Clock, Devices, Gateway, Sessions, Unavailable, live_sessions},
+    send::{post_or_remove, within},
     session::Session,
 };
 
@@ -62,5 +65,30 @@ pub async fn end(
     connection: &ConnectionId,
 ) -> Result<(), Unavailable> {
     sessions.remove(owner, connection).await?;
-    devices.touch(owner, clock.now()).await
+    devices.touch(owner, clock.now()).await?;
+    Ok(())
+}
+
+/// Tells the connected devices of a user something of their own, but not the one that is left out.
+/// It is stored already and will be read: a device that cannot be told in time fails nothing.
+pub(crate) async fn tell(
+    sessions: &dyn Sessions,
+    gateway: &dyn Gateway,
+    clock: &dyn Clock,
+    user: &UserId,
+    but: Option<&DeviceId>,
+    notice: &Notice,
+) {
+    let telling = Box::pin(async {
+        let live = live_sessions(sessions, std::slice::from_ref(user), clock.now()).await?;
+        let told = live.iter().filter(|session| but != Some(&session.owner.device));
+        let posts = join_all(told.map(|session| post_or_remove(sessions, gateway, session, notice))).await;
+        posts.into_iter().collect::<Result<Vec<_>, Unavailable>>()
+    });
+    let failure = match within(clock, telling).await {
+        Some(Ok(_)) => return,
+        Some(Err(error)) => error.to_string(),
+        None => "no answer in time".into(),
+    };
+    info!(error = failure, %user, "a device was not told; it will read it");
 }

@@ -10,10 +10,12 @@ use crate::{
 /// still arrive in the other order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamRecord {
-    /// An entry was appended.
+    /// Entries of one conversation were appended; nearly always one.
     Appended {
-        /// The entry, whole.
-        entry: Box<Entry>,
+        /// The conversation.
+        conversation: ConversationId,
+        /// The entries, whole, at least one.
+        entries: Vec<Entry>,
         /// Devices that the express lane posts to.
         reached: Vec<Sender>,
     },
@@ -34,9 +36,8 @@ impl StreamRecord {
     /// The partition key.
     pub fn conversation(&self) -> &ConversationId {
         match self {
-            Self::Appended { entry, .. } => &entry.conversation,
+            Self::Appended { conversation, .. } | Self::Behind { conversation, .. } => conversation,
             Self::Raised(receipt) => &receipt.conversation,
-            Self::Behind { conversation, .. } => conversation,
         }
     }
 }
@@ -56,4 +57,6 @@ pub struct Receipt {
     pub message_id: MessageId,
     /// When.
     pub ts: Timestamp,
+    /// Only the member's own devices are told: there are too many others.
+    pub is_own_alone: bool,
 }

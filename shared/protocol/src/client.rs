@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tidings_domain::limits;
 
 use crate::{
-    Kind, Payload,
+    Kind, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote, Payload,
     error::{ErrorCode, ParseError},
     schema::types,
 };
@@ -22,6 +22,21 @@ pub enum ClientFrame {
     /// A message.
     #[serde(rename = "message.send")]
     Send(Box<MessageSend>),
+    /// Other content for an earlier message.
+    #[serde(rename = "message.edit")]
+    Edit(Box<MessageEdit>),
+    /// An earlier message taken back.
+    #[serde(rename = "message.delete")]
+    Delete(MessageDelete),
+    /// A reaction to an earlier message, or its withdrawal.
+    #[serde(rename = "message.react")]
+    React(MessageReact),
+    /// A choice in a poll.
+    #[serde(rename = "message.vote")]
+    Vote(MessageVote),
+    /// An earlier message pinned for everyone, or no longer.
+    #[serde(rename = "message.pin")]
+    Pin(MessagePin),
     /// Received up to here.
     #[serde(rename = "message.ack")]
     Ack(Ack),
@@ -49,6 +64,16 @@ pub enum FrameType {
     Hello,
     /// `message.send`
     Send,
+    /// `message.edit`
+    Edit,
+    /// `message.delete`
+    Delete,
+    /// `message.react`
+    React,
+    /// `message.vote`
+    Vote,
+    /// `message.pin`
+    Pin,
     /// `message.ack`
     Ack,
     /// `message.read`
@@ -65,9 +90,14 @@ pub enum FrameType {
 
 impl FrameType {
     /// All types, with their names on the wire: also the route keys of the WebSocket API.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::Hello, "session.hello"),
         (Self::Send, "message.send"),
+        (Self::Edit, "message.edit"),
+        (Self::Delete, "message.delete"),
+        (Self::React, "message.react"),
+        (Self::Vote, "message.vote"),
+        (Self::Pin, "message.pin"),
         (Self::Ack, "message.ack"),
         (Self::Read, "message.read"),
         (Self::Pull, "sync.pull"),
@@ -155,10 +185,17 @@ pub struct MessageSend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::MessageId>")]
     pub thread_root: Option<String>,
-    /// Users to draw the attention of.
+    /// Users to draw the attention of; `@all` is everyone, for the admins of a group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<types::UserId>", length(max = limits::MENTIONS_MAX))]
+    #[schemars(with = "Vec<types::Mention>", length(max = limits::MENTIONS_MAX))]
     pub mentions: Vec<String>,
+    /// Each reader opens it once; the content is not shown otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub view_once: bool,
+    /// How often the content has been passed on: one more than the message that it is taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Count>")]
+    pub forwards: Option<u64>,
     /// Life in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::TtlSeconds>")]
@@ -291,7 +328,7 @@ mod tests {
             (r#"{"conversationId":5,"clientMsgId":"1","payload":1,"ts":1}"#, Some("conversationId")),
             (r#"{"conversationId":"u:a|u:b","clientMsgId":"1","payload":1,"ts":-1}"#, Some("ts")),
             (r#"{"conversationId":"x","clientMsgId":"1","payload":1,"ts":1,"envelopes":{"d":1}}"#, Some("envelopes.d")),
-            (r#"{"conversationId":"x","clientMsgId":"1","payload":1,"ts":1,"kind":"smell"}"#, Some("kind")),
+            (r#"{"conversationId":"x","clientMsgId":"1","payload":1,"ts":1,"kind":7}"#, Some("kind")),
             ("[]", None),
             ("{", None),
             ("", None),

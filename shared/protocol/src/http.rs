@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings_domain::limits;
 
-pub use crate::server::{Marks, ReceiptStatus, Receipts};
-use crate::{MessageNew, schema::types};
+pub use crate::server::{Marks, ReceiptCounts, ReceiptStatus, Receipts};
+use crate::{Kind, MessageEvent, MessageNew, groups::given, schema::types};
 
 /// `POST /tickets`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,9 +73,82 @@ pub struct ConversationSummary {
     /// Messages of others that I have not read; exact up to 100.
     #[schemars(with = "types::Count")]
     pub unread: u64,
+    /// Those of the first 100 of them that mention me or everyone.
+    #[serde(default)]
+    #[schemars(with = "types::Count")]
+    pub mentions: u64,
     /// Whether it is muted now.
     pub muted: bool,
+    /// Until when it is muted, in ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Timestamp>")]
+    pub muted_until: Option<u64>,
+    /// Whether I have pinned it.
+    #[serde(default)]
+    pub pinned: bool,
+    /// Whether I have put it away.
+    #[serde(default)]
+    pub archived: bool,
+    /// The name of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::GroupTitle>")]
+    pub title: Option<String>,
+    /// The picture of a group, a media handle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MediaHandle>")]
+    pub avatar: Option<String>,
+    /// Life of messages that name none, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::TtlSeconds>")]
+    pub ttl_seconds: Option<u64>,
+    /// The last entry, without its content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_message: Option<MessageReference>,
     /// The server's clock at the last entry, in ms since the epoch.
     #[schemars(with = "types::Timestamp")]
     pub last_ts: u64,
+}
+
+/// An entry, without its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageReference {
+    /// Its place in the conversation.
+    #[schemars(with = "types::Sequence")]
+    pub sequence: u64,
+    /// The service's name for it.
+    #[schemars(with = "types::MessageId")]
+    pub message_id: String,
+    /// Who sent it.
+    #[schemars(with = "types::UserId")]
+    pub sender_user_id: String,
+    /// The server's clock at the append, in ms since the epoch.
+    #[schemars(with = "types::Timestamp")]
+    pub ts: u64,
+    /// What sort of content.
+    pub kind: Kind,
+    /// What sort of event.
+    pub event: MessageEvent,
+}
+
+/// `PUT /conversations/{id}/settings`: what is absent stays; null takes a value away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingsUpdate {
+    /// No pushes until then, in ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "Option<types::Timestamp>")]
+    pub muted_until: Option<Option<u64>>,
+    /// Whether it is pinned; null is false.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "Option<bool>")]
+    pub pinned: Option<Option<bool>>,
+    /// Whether it is put away; null is false.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "Option<bool>")]
+    pub archived: Option<Option<bool>>,
+    /// Life of messages that name none, in seconds: for everyone in the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "Option<types::TtlSeconds>")]
+    pub ttl_seconds: Option<Option<u64>>,
 }

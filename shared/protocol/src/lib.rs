@@ -3,25 +3,35 @@
 //! The types here are what JSON looks like; the checks that make them domain types are in
 //! [`convert`]. A client uses the types alone.
 
+mod about;
 mod client;
 pub mod convert;
 pub mod cursor;
+pub mod devices;
 mod error;
+pub mod groups;
 pub mod http;
+pub mod invites;
+pub mod media;
+pub mod messages;
 mod payload;
+pub mod personal;
 pub mod schema;
 mod server;
 
+pub use about::{DeleteFor, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote};
 pub use client::{
     Ack, ClientFrame, FrameHeader, FrameType, Heartbeat, Hello, MessageSend, PresenceUsers, Pull, Read, parse_body,
 };
 pub use error::{ErrorCode, ErrorFrame, ParseError};
 pub use payload::Payload;
 pub use server::{
-    ConversationUpdated, DeviceChanged, FlowControl, Kind, MessageEvent, MessageHidden, MessageNew, MessageSent,
-    PresenceOk, PresenceState, PresenceUpdate, Receipt, ServerFrame, SessionReady, SyncComplete, SyncPage, Typing,
-    UserPresence,
+    ConversationSettings, ConversationUpdated, DeviceChanged, Draft, FlowControl, Kind, MessageEvent, MessageHidden,
+    MessageNew, MessageSent, PresenceOk, PresenceState, PresenceUpdate, Receipt, ServerFrame, SessionReady,
+    SyncComplete, SyncPage, Typing, UserPresence,
 };
 
 /// A frame, in either direction, in bytes.
 pub const FRAME_BYTES_MAX: usize = tidings_domain::limits::FRAME_BYTES_MAX;
+/// The last place that a conversation can have.
+pub const SEQUENCE_MAX: u64 = tidings_domain::limits::SEQUENCE_MAX;

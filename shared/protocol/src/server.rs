@@ -58,6 +58,10 @@ server_frames! {
     Delivered(Receipt) = "message.delivered",
     /// A member read up to here.
     Read(Receipt) = "message.read",
+    /// The user's settings of a conversation changed.
+    Settings(ConversationSettings) = "conversation.settings",
+    /// The user changed or deleted a draft on another device.
+    Draft(Draft) = "draft.updated",
     /// A large group moved on.
     ConversationUpdated(ConversationUpdated) = "conversation.updated",
     /// How users are.
@@ -109,7 +113,7 @@ impl ServerFrame {
 }
 
 /// What sort of content a message has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Text.
@@ -123,8 +127,13 @@ pub enum Kind {
     Video,
     /// A document.
     Doc,
+    /// A question with choices; see `message.vote`.
+    Poll,
     /// Said by the service or about the conversation.
     System,
+    /// What other clients know: 1 to 32 of `[a-z0-9._-]`. It passes through.
+    #[serde(untagged)]
+    Other(#[schemars(with = "types::KindName")] String),
 }
 
 /// What sort of event an entry is.
@@ -138,12 +147,22 @@ pub enum MessageEvent {
     Edit,
     /// An earlier message taken back.
     Delete,
-    /// A reaction to an earlier message.
+    /// A reaction to an earlier message, or its withdrawal.
     Reaction,
+    /// What somebody chooses in a poll.
+    Vote,
+    /// An earlier message pinned for everyone.
+    Pin,
+    /// The end of that.
+    Unpin,
     /// A change of who is in the conversation.
     Membership,
     /// An MLS commit.
     Commit,
+    /// Of a later version of the service.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 /// `session.ready`
@@ -200,6 +219,7 @@ pub struct MessageSent {
 /// `message.new`, and an entry of a page
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the wire, left out where they are false")]
 pub struct MessageNew {
     /// The conversation.
     #[schemars(with = "types::ConversationId")]
@@ -235,10 +255,26 @@ pub struct MessageNew {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::Timestamp>")]
     pub client_ts: Option<u64>,
-    /// The message that an edit, a delete or a reaction is about.
+    /// The message that an edit, a delete, a reaction, a vote or a pin is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::MessageId>")]
     pub target_message_id: Option<String>,
+    /// Its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Sequence>")]
+    pub target_sequence: Option<u64>,
+    /// Its author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::UserId>")]
+    pub target_user_id: Option<String>,
+    /// Of a reaction: what it is; absent where it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Choice>")]
+    pub reaction: Option<String>,
+    /// Of a vote: what is chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<types::Choice>", length(max = limits::CHOICES_MAX))]
+    pub choices: Vec<String>,
     /// Content in object storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::MediaHandle>")]
@@ -251,10 +287,17 @@ pub struct MessageNew {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::MessageId>")]
     pub thread_root: Option<String>,
-    /// Users to draw the attention of.
+    /// Users to draw the attention of; `@all` is everyone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<types::UserId>", length(max = limits::MENTIONS_MAX))]
+    #[schemars(with = "Vec<types::Mention>", length(max = limits::MENTIONS_MAX))]
     pub mentions: Vec<String>,
+    /// Each reader opens it once; the content is not shown otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub view_once: bool,
+    /// How often it has been passed on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(with = "types::Count")]
+    pub forwards: u64,
     /// Life in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::TtlSeconds>")]
@@ -262,6 +305,12 @@ pub struct MessageNew {
     /// It has expired: the content is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expired: bool,
+    /// It was deleted for everyone: the content is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Everyone has opened it: the content is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub viewed: bool,
     /// What only this device may read, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::Envelope>")]
@@ -270,6 +319,11 @@ pub struct MessageNew {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::Count>")]
     pub epoch: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// `message.hidden`
@@ -315,6 +369,42 @@ pub struct ConversationUpdated {
     /// Its last sequence.
     #[schemars(with = "types::SequenceOrZero")]
     pub last_sequence: u64,
+}
+
+/// `conversation.settings`, and the answer of `PUT /conversations/{id}/settings`: what the user has set
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationSettings {
+    /// The conversation.
+    #[schemars(with = "types::ConversationId")]
+    pub conversation_id: String,
+    /// Until when it is muted, in ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Timestamp>")]
+    pub muted_until: Option<u64>,
+    /// Whether it is pinned.
+    pub pinned: bool,
+    /// Whether it is put away.
+    pub archived: bool,
+    /// Life of messages that name none, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::TtlSeconds>")]
+    pub ttl_seconds: Option<u64>,
+}
+
+/// `draft.updated`, and a draft of `GET /drafts`: what the user has not sent yet
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Draft {
+    /// The conversation.
+    #[schemars(with = "types::ConversationId")]
+    pub conversation_id: String,
+    /// The content: any JSON value, as it was written; `null` where the draft was deleted.
+    #[serde(default)]
+    pub payload: Payload,
+    /// The device's clock at the change, in ms since the epoch; the later one stands.
+    #[schemars(with = "types::Timestamp")]
+    pub ts: u64,
 }
 
 /// `presence.update`
@@ -463,13 +553,37 @@ pub enum ReceiptStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipts {
-    /// The state of the message for each member but its sender.
+    /// The state of the message for each member of this page who may see it, but its sender.
     #[schemars(with = "BTreeMap<types::UserId, ReceiptStatus>")]
     pub status_by_user: BTreeMap<String, ReceiptStatus>,
     /// The members' marks, from which the state of every message follows.
     #[serde(default)]
     #[schemars(with = "BTreeMap<types::UserId, Marks>")]
     pub marks_by_user: BTreeMap<String, Marks>,
+    /// How many of the members of this page are in which state; who joined later is in none.
+    #[serde(default)]
+    pub counts: ReceiptCounts,
+    /// The `cursor` of the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Whether there are members after these.
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+/// How many members a message has got how far with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptCounts {
+    /// Accepted by the service, and no further.
+    #[schemars(with = "types::Count")]
+    pub sent: u64,
+    /// Received, and not read.
+    #[schemars(with = "types::Count")]
+    pub delivered: u64,
+    /// Read.
+    #[schemars(with = "types::Count")]
+    pub read: u64,
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use tidings_domain::{
     conversation::{Member, Watermark},
     fanout::fan_out,
     ids::{ConversationId, Sender, Sequence},
+    limits::RECEIPTS_PAGE_MAX,
     notice::Notice,
     receipts::{MarkAt, Status, raise, status},
     repair::repair,
-    send::send,
     stream::StreamRecord,
 };
 use tidings_memory::{Faults, Posted, World};
@@ -26,23 +26,10 @@ fn heard_by(world: &World, device: &Sender) -> BTreeSet<u64> {
         .flat_map(|p| match p.notice {
             Notice::Entry(entry) => vec![entry.sequence.0],
             Notice::Updated { last_sequence, .. } => (1..=last_sequence.0).collect(),
-            Notice::Ready(_) | Notice::Receipt(_) => Vec::new(),
+            Notice::Ready(_) | Notice::Receipt(_) | Notice::Answer(_) => Vec::new(),
+            other => panic!("nobody sets, drafts or hides here: {other:?}"),
         })
         .collect()
-}
-
-/// Runs the durable lane until the stream is empty, as Lambda does: failed records come again.
-async fn drain_stream(world: &World) {
-    let mut records = world.take_published();
-    for _ in 0..100 {
-        let failed = fan_out(fanout_ports(world), 256, records.clone()).await;
-        records.retain(|r| failed.contains_key(r.conversation()));
-        records.extend(world.take_published());
-        if records.is_empty() {
-            return;
-        }
-    }
-    panic!("the stream never drained");
 }
 
 proptest! {
@@ -61,16 +48,16 @@ proptest! {
             for owner in &devices {
                 world.open(&session(owner, &format!("{}-{}", owner.user, owner.device), &world));
             }
-            world.set_faults(Faults { refused, answer_lost, latency_ms_max: 5 });
+            world.set_faults(Faults { refused, answer_lost, latency_ms_max: 5, ..Faults::default() });
             for n in 0..20 {
                 let request = message(&devices[0], &conversation, &n.to_string());
                 // One in four is killed between two awaits, as Lambda may do.
                 let life_ms = if world.random_below(4) == 0 { world.random_below(30) } else { 60_000 };
-                let _ = timeout(Duration::from_millis(life_ms), send(send_ports(&world), &request)).await;
+                let _ = timeout(Duration::from_millis(life_ms), send(&world, &request)).await;
             }
             world.set_faults(Faults::default());
             drain_stream(&world).await;
-            prop_assert!(repair(repair_ports(&world), 256, world.log(&conversation)).await.is_empty());
+            prop_assert!(repair(repair_ports(&world), world.log(&conversation)).await.is_empty());
             drain_stream(&world).await;
             let all: BTreeSet<u64> = world.log(&conversation).iter().map(|e| e.sequence.0).collect();
             for owner in &devices[1..] {
@@ -88,7 +75,7 @@ proptest! {
             let world = World::new(1);
             let (conversation, bob) = (alice_and_bob(), device("bob", "phone"));
             for n in 0..10 {
-                send(send_ports(&world), &message(&device("alice", "phone"), &conversation, &n.to_string())).await.unwrap();
+                send(&world, &message(&device("alice", "phone"), &conversation, &n.to_string())).await.unwrap();
             }
             world.take_published();
             let (mut delivered, mut read) = (0, 0);
@@ -115,7 +102,7 @@ async fn the_durable_lane_skips_whom_the_express_lane_reached() {
     for (owner, connection) in [(&alice, "a"), (&bob, "b"), (&web, "w")] {
         world.open(&session(owner, connection, &world));
     }
-    send(send_ports(&world), &message(&alice, &alice_and_bob(), "1")).await.unwrap();
+    send(&world, &message(&alice, &alice_and_bob(), "1")).await.unwrap();
     drain_stream(&world).await;
     let told: Vec<Sender> = world.posted().into_iter().map(|p| p.to).collect();
     assert_eq!(told, [bob, web], "each once, and not the sender's own device");
@@ -128,7 +115,7 @@ async fn an_express_post_that_fails_is_left_to_the_durable_lane() {
     let stale = session(&bob, "gone", &world);
     world.open(&stale);
     world.cut(&stale);
-    send(send_ports(&world), &message(&alice, &alice_and_bob(), "1")).await.unwrap();
+    send(&world, &message(&alice, &alice_and_bob(), "1")).await.unwrap();
     assert!(world.sessions().is_empty(), "the stale row of the recipient is removed");
 }
 
@@ -140,7 +127,7 @@ async fn a_stale_row_is_removed_only_if_it_still_names_the_socket() {
     world.open(&stale);
     world.cut(&stale);
     let message = message(&alice, &alice_and_bob(), "1");
-    let sending = send(send_ports(&world), &message);
+    let sending = send(&world, &message);
     // Bob comes back while the express post to his old socket is under way.
     let coming_back = async {
         tokio::time::sleep(std::time::Duration::from_micros(2500)).await;
@@ -155,18 +142,18 @@ async fn the_repair_lane_publishes_what_was_not_and_tells_who_is_there_and_has_n
     let world = World::new(1);
     let (alice, bob) = (device("alice", "phone"), device("bob", "phone"));
     let conversation = alice_and_bob();
-    send(send_ports(&world), &message(&alice, &conversation, "1")).await.unwrap();
+    send(&world, &message(&alice, &conversation, "1")).await.unwrap();
     world.take_published(); // As if the function had died before it published.
-    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    repair(repair_ports(&world), world.log(&conversation)).await;
     let again = world.take_published();
     assert!(matches!(&again[..], [StreamRecord::Appended { reached, .. }] if reached.is_empty()));
 
     fan_out(fanout_ports(&world), 256, again).await;
-    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    repair(repair_ports(&world), world.log(&conversation)).await;
     assert!(world.take_published().is_empty(), "bob is away, and all rows have moved");
 
     world.open(&session(&bob, "b", &world));
-    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    repair(repair_ports(&world), world.log(&conversation)).await;
     let behind = world.take_published();
     assert!(
         matches!(&behind[..], [StreamRecord::Behind { user, last_sequence: Sequence(1), .. }] if *user == bob.user)
@@ -177,30 +164,28 @@ async fn the_repair_lane_publishes_what_was_not_and_tells_who_is_there_and_has_n
     let up_to = MarkAt::Sequence(Sequence(1));
     raise(receipt_ports(&world), &bob, &conversation, Watermark::Delivered, up_to).await.unwrap();
     world.take_published();
-    repair(repair_ports(&world), 256, world.log(&conversation)).await;
+    repair(repair_ports(&world), world.log(&conversation)).await;
     assert!(world.take_published().is_empty());
 }
 
-/// The member rows are past an entry that was never published: nothing but the ring tells.
+/// The stream refused an entry: the next one brings it along, and neither row nor ring passes over it.
 #[tokio::test(start_paused = true)]
-async fn an_entry_that_was_never_published_is_found_though_later_ones_moved_the_rows() {
+async fn an_entry_that_was_never_published_is_fanned_out_with_the_next() {
     let world = World::new(1);
     let (alice, web, conversation) = (device("alice", "phone"), device("alice", "web"), alice_and_bob());
     world.open(&session(&web, "w", &world));
     let lost = message(&alice, &conversation, "lost");
-    let sent = send(send_ports(&world), &lost).await.unwrap();
+    let sent = send(&world, &lost).await.unwrap();
     world.take_published(); // As if the stream had refused it.
     for n in 0..20 {
-        send(send_ports(&world), &message(&alice, &conversation, &n.to_string())).await.unwrap();
+        send(&world, &message(&alice, &conversation, &n.to_string())).await.unwrap();
     }
     drain_stream(&world).await;
-    assert!(!heard_by(&world, &web).contains(&1));
-
-    repair(repair_ports(&world), 256, world.log(&conversation)).await;
-    drain_stream(&world).await;
-    assert!(heard_by(&world, &web).contains(&1));
-    let again = send(send_ports(&world), &lost).await.unwrap();
+    assert_eq!(heard_by(&world, &web), (1..=21).collect());
+    let again = send(&world, &lost).await.unwrap();
     assert_eq!((again.duplicate, again.entry.sequence), (true, sent.entry.sequence), "the ring has it");
+    repair(repair_ports(&world), world.log(&conversation)).await;
+    assert!(world.take_published().is_empty(), "nothing is left to repair");
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +193,7 @@ async fn read_implies_delivered_and_is_told_once() {
     let world = World::new(1);
     let (alice, bob, bob_web) = (device("alice", "phone"), device("bob", "phone"), device("bob", "web"));
     let conversation = alice_and_bob();
-    send(send_ports(&world), &message(&alice, &conversation, "1")).await.unwrap();
+    send(&world, &message(&alice, &conversation, "1")).await.unwrap();
     drain_stream(&world).await;
     for (owner, connection) in [(&alice, "a"), (&bob, "b"), (&bob_web, "w")] {
         world.open(&session(owner, connection, &world));
@@ -227,7 +212,8 @@ async fn read_implies_delivered_and_is_told_once() {
         .collect();
     assert_eq!(marks, [(alice, Watermark::Read), (bob_web, Watermark::Read)]);
     let id = world.log(&conversation)[0].message_id();
-    let report = status(receipt_ports(&world), &user("alice"), &conversation, id).await.unwrap();
+    let report =
+        status(receipt_ports(&world), &user("alice"), &conversation, id, None, RECEIPTS_PAGE_MAX).await.unwrap();
     assert_eq!(report.by_user, [(user("bob"), Status::Read)].into());
 }
 
@@ -242,13 +228,14 @@ async fn a_late_record_shows_no_more_than_a_read_would() {
         let row = Member { joined_at: Sequence(joined_at), ..Member::new(member.user.clone()) };
         world.set_member(&group, &member.user, Some(row));
     }
-    for (receiver, connection) in [(&bob, "b"), (&carol, "c")] {
-        world.open(&session(receiver, connection, &world));
-    }
     for id in ["one", "two", "three"] {
         let mut request = message(&alice, &group, id);
-        request.content.ttl_seconds = (id == "three").then_some(1);
-        send(send_ports(&world), &request).await.unwrap();
+        request.draft.content.ttl_seconds = (id == "three").then_some(1);
+        send(&world, &request).await.unwrap();
+    }
+    // After the express lane: the durable lane alone posts to them.
+    for (receiver, connection) in [(&bob, "b"), (&carol, "c")] {
+        world.open(&session(receiver, connection, &world));
     }
     raise(receipt_ports(&world), &alice, &group, Watermark::Read, MarkAt::Sequence(Sequence(2))).await.unwrap();
     tokio::time::advance(Duration::from_secs(2)).await;
@@ -270,4 +257,92 @@ async fn a_late_record_shows_no_more_than_a_read_would() {
         });
         assert_eq!(third.as_deref(), Some("null"), "it has expired");
     }
+}
+
+/// As entries and receipts, so what tells that a member may be behind: not of before they joined.
+#[tokio::test(start_paused = true)]
+async fn who_joins_again_is_not_told_how_far_the_log_had_got_before() {
+    let world = World::new(1);
+    let group = ConversationId::parse("g:again").unwrap();
+    let bob = device("bob", "phone");
+    world.set_member(&group, &bob.user, Some(Member { joined_at: Sequence(5), ..Member::new(bob.user.clone()) }));
+    world.open(&session(&bob, "b", &world));
+    let behind = |last| StreamRecord::Behind {
+        conversation: group.clone(),
+        user: bob.user.clone(),
+        last_sequence: Sequence(last),
+    };
+    fan_out(fanout_ports(&world), 256, [behind(4)]).await;
+    assert!(world.posted().is_empty());
+    fan_out(fanout_ports(&world), 256, [behind(5)]).await;
+    assert_eq!(world.posted().len(), 1);
+}
+
+/// The stream refused one record and took those before and after it, which came as one batch.
+#[tokio::test(start_paused = true)]
+async fn a_gap_within_a_batch_is_read_from_the_log() {
+    let world = World::new(1);
+    let (alice, web, conversation) = (device("alice", "phone"), device("alice", "web"), alice_and_bob());
+    world.open(&session(&web, "w", &world));
+    for id in ["1", "2", "3"] {
+        send(&world, &message(&alice, &conversation, id)).await.unwrap();
+    }
+    let mut records = world.take_published();
+    records.remove(1);
+    assert!(fan_out(fanout_ports(&world), 256, records).await.is_empty());
+    assert_eq!(heard_by(&world, &web), (1..=3).collect());
+    for n in 0..20 {
+        send(&world, &message(&alice, &conversation, &format!("later {n}"))).await.unwrap();
+    }
+    drain_stream(&world).await;
+    let again = send(&world, &message(&alice, &conversation, "2")).await.unwrap();
+    assert_eq!((again.duplicate, again.entry.sequence), (true, Sequence(2)), "the ring has it");
+}
+
+/// In a group of many a reader's own other devices hear of a read, and nobody else of anything;
+/// how far a message has got is asked for, a page of members at a time.
+#[tokio::test(start_paused = true)]
+async fn receipts_of_many_are_asked_for_and_not_told() {
+    let world = World::new(1);
+    let group = ConversationId::parse("g:many").unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    assert!(names.len() as u64 > AGGREGATE_MEMBERS);
+    for name in names {
+        let row = Member { joined_at: Sequence(1), ..Member::new(user(name)) };
+        world.set_member(&group, &user(name), Some(row));
+        world.open(&session(&device(name, "phone"), name, &world));
+    }
+    world.open(&session(&device("b", "web"), "b-web", &world));
+    let sent = send(&world, &message(&device("a", "phone"), &group, "1")).await.unwrap();
+    for (name, mark) in [("b", Watermark::Delivered), ("c", Watermark::Delivered), ("b", Watermark::Read)] {
+        raise(receipt_ports(&world), &device(name, "phone"), &group, mark, MarkAt::Sequence(Sequence(1)))
+            .await
+            .unwrap();
+    }
+    let records = world.take_published();
+    let receipts: Vec<StreamRecord> = records.into_iter().filter(|r| matches!(r, StreamRecord::Raised(_))).collect();
+    assert_eq!(receipts.len(), 1, "of what was delivered nobody is told");
+    world.take_posted();
+    world.take_calls();
+    assert!(fan_out(fanout_ports(&world), 3, receipts).await.is_empty());
+    let told: Vec<Sender> = world.take_posted().into_iter().map(|posted| posted.to).collect();
+    assert_eq!(told, [device("b", "web")]);
+    let calls: Vec<&str> = world.take_calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["sessions_of_user", "post"]);
+
+    // Who comes later is in no count, though the marks begin beyond the message.
+    let late = Member { joined_at: Sequence(2), read_up_to: Sequence(1), ..Member::new(user("f")) };
+    world.set_member(&group, &user("f"), Some(late));
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let id = sent.entry.message_id();
+        let page = status(receipt_ports(&world), &user("a"), &group, id, after.as_ref(), 2).await.unwrap();
+        after = page.marks.keys().next_back().cloned();
+        pages.push((page.counts.sent, page.counts.delivered, page.counts.read));
+        if !page.has_more {
+            break;
+        }
+    }
+    assert_eq!(pages, [(0, 0, 1), (1, 1, 0), (1, 0, 0)]);
 }

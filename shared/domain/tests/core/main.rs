@@ -3,7 +3,19 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod catching_up;
+mod cursors;
 mod delivery;
+mod epochs;
+mod groups;
+mod hot;
+mod invites;
+mod marks;
+mod media;
+mod messages;
+mod personal;
+mod preferences;
+mod pulled;
+mod push;
 mod support;
 mod trips;
 mod write_path;

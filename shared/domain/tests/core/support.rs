@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use tidings_domain::{
-    fanout::FanoutPorts,
-    ids::{ClientMsgId, ConnectionId, ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
+    fanout::{FanoutPorts, fan_out},
+    ids::{ClientMsgId, ConnectionId, ConversationId, DeviceId, Sender, Timestamp, UserId},
     log::{Content, ContentKind, EventKind},
     receipts::ReceiptPorts,
     repair::RepairPorts,
-    send::{SendPorts, SendRequest},
+    send::{Draft, KnownTails, Outcome, SendError, SendPorts, SendRequest, SendTerms, Sent},
     session::Session,
     sync::SyncPorts,
 };
@@ -38,46 +38,90 @@ pub(crate) fn session(owner: &Sender, connection: &str, world: &World) -> Sessio
 }
 
 pub(crate) fn message(sender: &Sender, conversation: &ConversationId, id: &str) -> SendRequest {
-    SendRequest {
+    let content = Content {
+        kind: ContentKind::Text,
+        payload: r#"{"text":"hey"}"#.into(),
+        client_ts: Timestamp::default(),
+        media_handle: None,
+        in_reply_to: None,
+        thread_root: None,
+        mentions: Vec::new(),
+        mentions_all: false,
+        is_view_once: false,
+        forwards: 0,
+        choices: Vec::new(),
+        ttl_seconds: None,
+        envelopes: BTreeMap::default(),
+    };
+    let draft = Draft {
         sender: sender.clone(),
         conversation: conversation.clone(),
         client_msg_id: ClientMsgId::parse(id).unwrap(),
         event: EventKind::Message,
         target: None,
-        content: Content {
-            kind: ContentKind::Text,
-            payload: r#"{"text":"hey"}"#.into(),
-            client_ts: Timestamp::default(),
-            media_handle: None,
-            in_reply_to: None,
-            thread_root: None,
-            mentions: Vec::new(),
-            ttl_seconds: None,
-            envelopes: BTreeMap::default(),
-        },
+        content,
         epoch: None,
-        resend_after: None,
-        known: Sequence::ZERO,
-        express_sockets_max: 16,
+    };
+    SendRequest { draft, resend_after: None, answer_to: None }
+}
+
+/// Sends as a function does that has just started and knows no batch sequencer.
+pub(crate) async fn send(world: &World, request: &SendRequest) -> Result<Sent, SendError> {
+    send_knowing(world, &KnownTails::default(), request).await
+}
+
+/// Sends as a function does that knows some tails.
+pub(crate) async fn send_knowing(world: &World, known: &KnownTails, request: &SendRequest) -> Result<Sent, SendError> {
+    let terms = SendTerms { known, express_sockets_max: 16, races_lost_max: 0 };
+    match tidings_domain::send::send(send_ports(world), terms, request).await? {
+        Outcome::Sent(sent) => Ok(*sent),
+        Outcome::Queued => panic!("left to the batch sequencer"),
     }
 }
 
 pub(crate) fn send_ports(world: &World) -> SendPorts<'_> {
-    SendPorts { log: world, conversations: world, sessions: world, bus: world, gateway: world, clock: world }
+    SendPorts {
+        log: world,
+        conversations: world,
+        sessions: world,
+        bus: world,
+        ingest: world,
+        media: world,
+        gateway: world,
+        clock: world,
+    }
 }
 
 pub(crate) fn fanout_ports(world: &World) -> FanoutPorts<'_> {
-    FanoutPorts { conversations: world, sessions: world, gateway: world, clock: world }
+    FanoutPorts { log: world, conversations: world, sessions: world, gateway: world, pushes: world, clock: world }
 }
 
 pub(crate) fn repair_ports(world: &World) -> RepairPorts<'_> {
     RepairPorts { conversations: world, sessions: world, bus: world, clock: world }
 }
 
+/// In groups of more members nobody hears of another's receipts.
+pub(crate) const AGGREGATE_MEMBERS: u64 = 4;
+
 pub(crate) fn receipt_ports(world: &World) -> ReceiptPorts<'_> {
-    ReceiptPorts { log: world, conversations: world, bus: world, clock: world }
+    let aggregate_members = AGGREGATE_MEMBERS;
+    ReceiptPorts { log: world, conversations: world, bus: world, clock: world, aggregate_members }
 }
 
 pub(crate) fn sync_ports(world: &World) -> SyncPorts<'_> {
-    SyncPorts { log: world, conversations: world, sessions: world, gateway: world, clock: world }
+    SyncPorts { log: world, conversations: world, personal: world, sessions: world, gateway: world, clock: world }
+}
+
+/// Runs the durable lane until the stream is empty, as Lambda does: failed records come again.
+pub(crate) async fn drain_stream(world: &World) {
+    let mut records = world.take_published();
+    for _ in 0..100 {
+        let failed = fan_out(fanout_ports(world), 256, records.clone()).await;
+        records.retain(|r| failed.contains_key(r.conversation()));
+        records.extend(world.take_published());
+        if records.is_empty() {
+            return;
+        }
+    }
+    panic!("the stream never drained");
 }

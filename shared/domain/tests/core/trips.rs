@@ -9,7 +9,6 @@ use tidings_domain::{
     ids::Sequence,
     receipts::{MarkAt, raise},
     repair::repair,
-    send::send,
 };
 use tidings_memory::World;
 
@@ -31,7 +30,7 @@ async fn a_message_takes_three_sequential_trips_before_sent() {
     world.open(&session(&bob, "b", &world));
     for id in ["1", "2", "3"] {
         let (before, started) = (world.calls().len(), world.now());
-        send(send_ports(&world), &message(&alice, &alice_and_bob(), id)).await.unwrap();
+        send(&world, &message(&alice, &alice_and_bob(), id)).await.unwrap();
         assert_eq!(world.now().ms_since(started), 3, "trips of message {id}");
         let expected =
             [("append", 1), ("post", 1), ("publish", 1), ("read_tail", 1), ("sessions_of_user", 1), ("standing", 1)];
@@ -44,9 +43,9 @@ async fn a_duplicate_is_answered_after_one_trip() {
     let world = World::new(1);
     let alice = device("alice", "phone");
     let request = message(&alice, &alice_and_bob(), "1");
-    send(send_ports(&world), &request).await.unwrap();
+    send(&world, &request).await.unwrap();
     let started = world.now();
-    let again = send(send_ports(&world), &request).await.unwrap();
+    let again = send(&world, &request).await.unwrap();
     assert!(again.duplicate);
     assert_eq!(world.now().ms_since(started), 1);
 }
@@ -56,7 +55,7 @@ async fn the_durable_lane_writes_each_member_row_once_and_reads_none() {
     let world = World::new(1);
     let (alice, bob) = (device("alice", "phone"), device("bob", "phone"));
     world.open(&session(&bob, "b", &world));
-    send(send_ports(&world), &message(&alice, &alice_and_bob(), "1")).await.unwrap();
+    send(&world, &message(&alice, &alice_and_bob(), "1")).await.unwrap();
     let before = world.calls().len();
     let failed = fan_out(fanout_ports(&world), 256, world.take_published()).await;
     assert!(failed.is_empty());
@@ -69,13 +68,13 @@ async fn the_repair_lane_costs_one_read_when_all_is_well() {
     let (alice, bob) = (device("alice", "phone"), device("bob", "phone"));
     world.open(&session(&bob, "b", &world));
     let conversation = alice_and_bob();
-    send(send_ports(&world), &message(&alice, &conversation, "1")).await.unwrap();
+    send(&world, &message(&alice, &conversation, "1")).await.unwrap();
     fan_out(fanout_ports(&world), 256, world.take_published()).await;
     let up_to = MarkAt::Sequence(Sequence(1));
     raise(receipt_ports(&world), &bob, &conversation, Watermark::Delivered, up_to).await.unwrap();
     world.take_published();
     let before = world.calls().len();
-    assert!(repair(repair_ports(&world), 256, world.log(&conversation)).await.is_empty());
+    assert!(repair(repair_ports(&world), world.log(&conversation)).await.is_empty());
     assert_eq!(calls_since(&world, before), [("members", 1)].into());
     assert!(world.take_published().is_empty());
 }
@@ -84,7 +83,7 @@ async fn the_repair_lane_costs_one_read_when_all_is_well() {
 async fn a_receipt_takes_three_calls() {
     let world = World::new(1);
     let conversation = alice_and_bob();
-    send(send_ports(&world), &message(&device("alice", "phone"), &conversation, "1")).await.unwrap();
+    send(&world, &message(&device("alice", "phone"), &conversation, "1")).await.unwrap();
     let before = world.calls().len();
     let up_to = MarkAt::Sequence(Sequence(1));
     raise(receipt_ports(&world), &device("bob", "phone"), &conversation, Watermark::Read, up_to).await.unwrap();

@@ -7,7 +7,7 @@ use super::{SCHEMAS, Schemas, info, prune, types};
 use crate::{ClientFrame, ErrorCode, FRAME_BYTES_MAX, FrameType, ServerFrame};
 
 /// What the service does not say yet. Clients that ignore unknown types are ready for it.
-const RESERVED: [&str; 4] = ["message.hidden", "typing", "device.changed", "flow_control"];
+const RESERVED: [&str; 3] = ["typing", "device.changed", "flow_control"];
 
 /// A frame type, as the enum of its direction describes it.
 struct Frame {
@@ -90,7 +90,9 @@ fn is_answer(name: &str) -> bool {
 fn answer(frame_type: FrameType) -> Option<&'static str> {
     match frame_type {
         FrameType::Hello => Some("sync.complete"),
-        FrameType::Send => Some("message.sent"),
+        FrameType::Send | FrameType::Edit | FrameType::Delete | FrameType::React | FrameType::Vote | FrameType::Pin => {
+            Some("message.sent")
+        }
         FrameType::Ack | FrameType::Read => None,
         FrameType::Pull => Some("sync.page"),
         FrameType::Heartbeat => Some("presence.ok"),
@@ -104,7 +106,13 @@ fn errors(frame_type: FrameType) -> Vec<ErrorCode> {
         FrameType::Hello | FrameType::Heartbeat | FrameType::Subscribe | FrameType::Unsubscribe => &[],
         FrameType::Ack | FrameType::Pull => &[ErrorCode::NotAMember],
         FrameType::Read => &[ErrorCode::NotAMember, ErrorCode::NotFound],
-        FrameType::Send => &[ErrorCode::NotAMember, ErrorCode::StaleEpoch],
+        FrameType::Send => {
+            &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::RateLimited, ErrorCode::StaleEpoch]
+        }
+        FrameType::Edit => &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::NotFound, ErrorCode::StaleEpoch],
+        FrameType::Delete | FrameType::React | FrameType::Vote | FrameType::Pin => {
+            &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::NotFound]
+        }
     };
     let common = [ErrorCode::BadRequest, ErrorCode::TooLarge, ErrorCode::Unavailable, ErrorCode::Internal];
     common.into_iter().chain(own.iter().copied()).collect()

@@ -6,7 +6,13 @@
 //! `cargo run -p tidings-protocol --example documents` writes them again.
 
 mod asyncapi;
+mod devices;
+mod groups;
+mod invites;
+mod media;
+mod messages;
 mod openapi;
+mod personal;
 pub(crate) mod types;
 mod yaml;
 

@@ -14,19 +14,19 @@ use crate::{
 
 /// A call, beside what all calls have in common.
 #[derive(Clone)]
-struct Call {
-    method: &'static str,
-    path: &'static str,
-    id: &'static str,
-    tag: &'static str,
-    summary: &'static str,
-    description: &'static str,
-    parameters: Vec<Value>,
-    body: Option<Value>,
+pub(super) struct Call {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) id: &'static str,
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) description: &'static str,
+    pub(super) parameters: Vec<Value>,
+    pub(super) body: Option<Value>,
     /// What a success says; none is 204.
-    answer: Option<(&'static str, Value)>,
+    pub(super) answer: Option<(&'static str, Value)>,
     /// Why it may fail, beside the reasons that all calls have.
-    errors: &'static [ErrorCode],
+    pub(super) errors: &'static [ErrorCode],
 }
 
 /// Why any call may fail.
@@ -44,7 +44,17 @@ that the service answers is `Error`; one of API Gateway itself (429, or 404 for 
 /// The document.
 pub fn openapi() -> Value {
     let mut schemas = Schemas::new(SchemaSettings::draft2020_12());
-    let calls = [saying(&mut schemas), reading(&mut schemas)].concat();
+    let calls = [
+        saying(&mut schemas),
+        reading(&mut schemas),
+        super::groups::calls(&mut schemas),
+        super::invites::calls(&mut schemas),
+        super::messages::calls(&mut schemas),
+        super::media::calls(&mut schemas),
+        super::personal::calls(&mut schemas),
+        super::devices::calls(&mut schemas),
+    ]
+    .concat();
     let error_body = schemas.given::<ErrorFrame>();
     let sent_body = schemas.given::<MessageSent>();
     let device = schemas.taken::<types::DeviceId>();
@@ -79,6 +89,10 @@ pub fn openapi() -> Value {
             { "name": "connect", "description": "Before a socket." },
             { "name": "messages", "description": "Sending, and the log." },
             { "name": "receipts", "description": "Delivered and read." },
+            { "name": "media", "description": "Pictures, sound, films, documents." },
+            { "name": "groups", "description": "Groups and their members." },
+            { "name": "personal", "description": "What is one user's own." },
+            { "name": "devices", "description": "Devices, blocks and quiet times: who is pushed to." },
             { "name": "sync", "description": "What has changed." },
         ],
         "paths": paths,
@@ -148,10 +162,19 @@ fn reading(schemas: &mut Schemas) -> Vec<Call> {
             id: "getReceipts",
             tag: "receipts",
             summary: "How far a message has got with each member",
-            description: "Computed from the members' marks. A message too far back among the latest is `not_found`.",
-            parameters: vec![conversation, message_id],
+            description: "Computed from the members' marks, a page of members by user id at a time. `counts` are of the page; \
+                with no `cursor` and `hasMore` false they are of all. A message too far back among the latest is `not_found`.",
+            parameters: vec![
+                conversation,
+                message_id,
+                parameter("cursor", "query", false, "`next` of the page before.", &schemas.taken::<types::UserId>()),
+                limit(limits::RECEIPTS_PAGE_MAX),
+            ],
             body: None,
-            answer: Some(("The state for each member but the sender, and all marks.", schemas.given::<Receipts>())),
+            answer: Some((
+                "A page of members: the state for each but the sender, and the marks.",
+                schemas.given::<Receipts>(),
+            )),
             errors: &[ErrorCode::NotAMember, ErrorCode::NotFound],
         },
     ]
@@ -239,7 +262,9 @@ fn operation(call: &Call, failures: &mut Map<String, Value>) -> Value {
         answers.insert(status.clone(), json!({ "$ref": format!("#/components/responses/{name}") }));
         failures.entry(name).or_insert_with(|| failure(&status, &codes));
     }
-    answers.insert("429".into(), json!({ "$ref": format!("#/components/responses/{THROTTLED}") }));
+    // Where the service limits as well, its answer tells of both.
+    let throttled = || json!({ "$ref": format!("#/components/responses/{THROTTLED}") });
+    answers.entry("429").or_insert_with(throttled);
     answers.sort_keys();
     let mut operation = json!({
         "operationId": call.id,
@@ -270,9 +295,9 @@ fn failure_name(codes: &[String]) -> String {
 fn failure(status: &str, codes: &[String]) -> Value {
     let names: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
     let own = json!({ "$ref": "#/components/schemas/Error" });
-    // These two are also answered for the function when it does not answer itself.
+    // These are also answered for the function when it does not answer itself.
     let schema = match status {
-        "500" | "503" => json!({ "anyOf": [own, { "$ref": "#/components/schemas/GatewayError" }] }),
+        "429" | "500" | "503" => json!({ "anyOf": [own, { "$ref": "#/components/schemas/GatewayError" }] }),
         _ => own,
     };
     let mut response = json!({
@@ -306,12 +331,12 @@ fn throttled() -> Value {
     })
 }
 
-fn limit(max: usize) -> Value {
+pub(super) fn limit(max: usize) -> Value {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": max, "default": max });
     parameter("limit", "query", false, "So many at most.", &schema)
 }
 
-fn parameter(name: &str, place: &str, required: bool, description: &str, schema: &Value) -> Value {
+pub(super) fn parameter(name: &str, place: &str, required: bool, description: &str, schema: &Value) -> Value {
     json!({ "name": name, "in": place, "required": required, "description": description, "schema": schema })
 }
 

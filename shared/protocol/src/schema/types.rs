@@ -7,8 +7,6 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tidings_domain::limits;
 
-/// Sequences are below this: JSON numbers hold them exactly, with room to spare.
-pub(crate) const SEQUENCE_MAX: u64 = (1 << 40) - 1;
 /// The largest integer that every JSON reader holds exactly.
 pub(crate) const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
 
@@ -63,14 +61,96 @@ wire_type!(
     {
         "description": "The service's name for an entry. Equal sends have equal ids.",
         "type": "string",
-        "pattern": "^m:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+        "pattern": "^m:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
     }
 );
+wire_type!(
+    /// Content in object storage.
+    MediaHandle,
+    {
+        "description": "Content in object storage. Equal content in one conversation has equal handles.",
+        "type": "string",
+        "pattern": "^md:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    }
+);
+wire_type!(
+    /// A SHA-256.
+    Sha256,
+    {
+        "description": "A SHA-256, as hexadecimal digits in lower case.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{64}$"
+    }
+);
+wire_type!(
+    /// The size of content.
+    MediaSize,
+    {
+        "description": "The size of content, in bytes. How much it may be depends on its type.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": (limits::MEDIA_VIDEO_BYTES_MAX)
+    }
+);
+wire_type!(
+    /// The number of a part.
+    PartNumber,
+    {
+        "description": "The number of a part, from 1.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": (limits::MEDIA_VIDEO_BYTES_MAX / limits::MEDIA_PART_BYTES)
+    }
+);
+
+/// A type of content that is taken.
+pub(crate) enum Mime {}
+
+impl JsonSchema for Mime {
+    fn schema_name() -> Cow<'static, str> {
+        "Mime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = tidings_domain::media::MediaType::names().collect();
+        json_schema!({ "description": "A type of content that is taken.", "type": "string", "enum": names })
+    }
+}
+
 wire_type!(
     /// The sender's own name for a message.
     ClientMsgId,
     {
         "description": "The sender's own name for a message, unique for the device and conversation; without control characters.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"
+    }
+);
+wire_type!(
+    /// A sort of content.
+    KindName,
+    {
+        "description": "A sort of content that the service does not know and passes on.",
+        "type": "string",
+        "pattern": "^[a-z0-9._-]{1,32}$"
+    }
+);
+wire_type!(
+    /// Whose attention is drawn.
+    Mention,
+    {
+        "description": "A user, or `@all` for everyone.",
+        "type": "string",
+        "pattern": "^(@all|[A-Za-z0-9._-]{1,64})$"
+    }
+);
+wire_type!(
+    /// A reaction, or a choice of a poll.
+    Choice,
+    {
+        "description": "A reaction, or a choice of a poll: 1 to 64 bytes, without control characters.",
         "type": "string",
         "minLength": 1,
         "maxLength": 64,
@@ -84,7 +164,7 @@ wire_type!(
         "description": "The place of an entry in its conversation. The first entry has 1; there are no gaps and no repeats.",
         "type": "integer",
         "minimum": 1,
-        "maximum": (SEQUENCE_MAX)
+        "maximum": (limits::SEQUENCE_MAX)
     }
 );
 wire_type!(
@@ -94,7 +174,7 @@ wire_type!(
         "description": "The place of an entry in its conversation, or 0: before the first.",
         "type": "integer",
         "minimum": 0,
-        "maximum": (SEQUENCE_MAX)
+        "maximum": (limits::SEQUENCE_MAX)
     }
 );
 wire_type!(
@@ -106,6 +186,54 @@ wire_type!(
         "minimum": 0,
         "maximum": (SAFE_INTEGER_MAX)
     }
+);
+wire_type!(
+    /// The title of a group.
+    GroupTitle,
+    {
+        "description": "The title of a group, without control characters; spaces around it are taken away.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": (limits::TITLE_CHARS_MAX)
+    }
+);
+wire_type!(
+    /// The description of a group.
+    GroupDescription,
+    { "type": "string", "minLength": 1, "maxLength": (limits::DESCRIPTION_CHARS_MAX) }
+);
+wire_type!(
+    /// A pause between two messages.
+    SlowModeSeconds,
+    { "type": "integer", "minimum": 0, "maximum": (limits::SLOW_MODE_SECONDS_MAX) }
+);
+wire_type!(
+    /// An invite.
+    InviteId,
+    {
+        "description": "The name of an invite, which is its secret: it is for those who may add members.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]{22}$"
+    }
+);
+wire_type!(
+    /// What an invite link ends with.
+    InviteToken,
+    {
+        "description": "What an invite link ends with: whoever has it may join.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]{22}[.][A-Za-z0-9._-]{1,64}$"
+    }
+);
+wire_type!(
+    /// The life of an invite.
+    InviteSeconds,
+    { "type": "integer", "minimum": (limits::INVITE_LIFE_SECONDS_MIN), "maximum": (limits::INVITE_LIFE_SECONDS_MAX) }
+);
+wire_type!(
+    /// How many an invite lets in.
+    InviteUses,
+    { "type": "integer", "minimum": 1, "maximum": (limits::INVITE_USES_MAX) }
 );
 wire_type!(
     /// A count.
@@ -124,7 +252,7 @@ wire_type!(
 );
 wire_type!(
     /// Content in object storage.
-    MediaHandle,
+    AvatarHandle,
     {
         "description": "The name of content in object storage.",
         "type": "string",

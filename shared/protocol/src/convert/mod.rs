@@ -1,32 +1,81 @@
 //! Between the wire and the domain. What a client sends is checked here, once, and every error
 //! names the field.
 
+mod about;
+mod devices;
+mod groups;
+mod invites;
+mod media;
+mod messages;
+mod personal;
+
 use std::collections::BTreeMap;
 
 use tidings_domain::{
     conversation::Watermark,
     history::{Page, Span},
-    ids::{ClientMsgId, ConversationId, DeviceId, InvalidId, MessageId, Sender, Sequence, Timestamp, UserId},
+    ids::{ClientMsgId, ConversationId, DeviceId, InvalidId, KindName, MessageId, Sender, Sequence, Timestamp, UserId},
     limits,
-    log::{Content, ContentKind, ConversationState, Entry, EventKind},
+    log::{Content, ContentKind, ConversationState, Entry, Erasure, EventKind, Target},
     notice::Notice,
     presence::{Presence, State},
     receipts::{MarkAt, Status, StatusReport},
-    send::{SendRequest, Sent},
+    send::{Draft, Refusal, SendAnswer, SendRequest, Sent},
     stream::Receipt as DomainReceipt,
     sync::{HelloRequest, ListPage},
 };
 
-use crate::{
-    Ack, ConversationUpdated, Hello, Kind, MessageEvent, MessageNew, MessageSend, MessageSent, ParseError, Payload,
-    PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt, ServerFrame, SessionReady, SyncPage,
-    UserPresence,
-    http::{ConversationPage, ConversationSummary, Marks, MessagePage, ReceiptStatus, Receipts},
+pub use self::about::{AboutRequest, delete_request, edit_request, pin_request, reaction_request, vote_request};
+pub use self::devices::{
+    block_page, device_info, device_list, device_registration, user_settings, user_settings_request,
 };
+pub use self::groups::{
+    CreateRequest, create_request, group_id, group_info, member_page, members_to_add, rule_frame, update_request,
+};
+pub use self::invites::{
+    invite_id, invite_info, invite_list, invite_preview, invite_terms, invite_token, join_requests,
+};
+pub use self::media::{
+    media_completed, media_error_frame, media_handle, media_info, parts_request, parts_signed, parts_there,
+    presign_request, presigned,
+};
+pub use self::messages::{
+    entry_page, pins, schedule_request, scheduled_message, scheduled_page, since, tallies, target, thread_mark, threads,
+};
+pub use self::personal::{
+    conversation_settings, draft, draft_page, draft_request, message_sequence, personal_page, settings_request, star,
+    star_page,
+};
+use crate::{
+    Ack, ConversationUpdated, ErrorCode, ErrorFrame, Hello, Kind, MessageEvent, MessageHidden, MessageNew, MessageSend,
+    MessageSent, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt, ServerFrame,
+    SessionReady, SyncPage, UserPresence,
+    http::{ConversationPage, ConversationSummary, Marks, MessagePage, ReceiptCounts, ReceiptStatus, Receipts},
+};
+
+macro_rules! same_variants {
+    ($wire:ty, $domain:ty, $($variant:ident),*) => {
+        impl From<$wire> for $domain {
+            fn from(value: $wire) -> Self {
+                match value { $(<$wire>::$variant => Self::$variant,)* }
+            }
+        }
+        impl From<$domain> for $wire {
+            fn from(value: $domain) -> Self {
+                match value { $(<$domain>::$variant => Self::$variant,)* }
+            }
+        }
+    };
+}
+
+use same_variants;
 
 fn field<T>(name: &str, parsed: Result<T, InvalidId>) -> Result<T, ParseError> {
     parsed.map_err(|error| ParseError::field(name, format_args!("must be {}", error.rule)))
 }
+
+/// Everyone, among the mentions of a message.
+const MENTION_ALL: &str = "@all";
 
 /// Reads a conversation id out of a field.
 pub fn conversation_id(name: &str, text: &str) -> Result<ConversationId, ParseError> {
@@ -50,34 +99,35 @@ pub fn device_id(name: &str, text: &str) -> Result<DeviceId, ParseError> {
 
 /// A sequence that JSON numbers hold exactly.
 fn sequence(name: &str, value: u64) -> Result<Sequence, ParseError> {
-    if value < 1 << 40 { Ok(Sequence(value)) } else { Err(ParseError::field(name, "must be less than 2^40")) }
+    if value <= limits::SEQUENCE_MAX {
+        Ok(Sequence(value))
+    } else {
+        Err(ParseError::field(name, "must be less than 2^40"))
+    }
 }
 
 /// Checks a `message.send` and makes it a request.
-pub fn send_request(sender: &Sender, send: MessageSend, express_sockets_max: usize) -> Result<SendRequest, ParseError> {
+pub fn send_request(sender: &Sender, send: MessageSend) -> Result<SendRequest, ParseError> {
     let conversation = conversation_id("conversationId", &send.conversation_id)?;
     let client_msg_id = field("clientMsgId", ClientMsgId::parse(&send.client_msg_id))?;
-    let payload = send.payload.text();
-    if payload.len() > limits::PAYLOAD_BYTES_MAX {
-        return Err(ParseError::too_large("payload", format_args!("at most {} bytes", limits::PAYLOAD_BYTES_MAX)));
-    }
-    let attempt = send.attempt.unwrap_or(1);
-    if attempt == 0 {
-        return Err(ParseError::field("attempt", "must be at least 1"));
-    }
-    let base = send.base_sequence.map(|base| sequence("baseSequence", base)).transpose()?;
+    let resend_after = resend_after(send.attempt, send.base_sequence)?;
+    let (mentions, mentions_all) = mentions(&send.mentions)?;
     let content = Content {
-        kind: send.kind.unwrap_or_default().into(),
-        payload: payload.into(),
+        kind: field("kind", send.kind.unwrap_or_default().try_into())?,
+        payload: payload(&send.payload)?,
         client_ts: Timestamp(send.ts),
-        media_handle: media_handle(send.media_handle.as_deref())?,
+        media_handle: media_of_message(send.media_handle.as_deref())?,
         in_reply_to: send.in_reply_to.as_deref().map(|id| message_id("inReplyTo", id)).transpose()?,
         thread_root: send.thread_root.as_deref().map(|id| message_id("threadRoot", id)).transpose()?,
-        mentions: mentions(&send.mentions)?,
-        ttl_seconds: ttl_seconds(send.ttl_seconds)?,
+        mentions,
+        mentions_all,
+        is_view_once: send.view_once,
+        forwards: forwards(send.forwards)?,
+        choices: Vec::new(),
+        ttl_seconds: ttl_seconds(send.ttl_seconds)?.or(send.view_once.then_some(limits::VIEW_ONCE_TTL_SECONDS)),
         envelopes: envelopes(send.envelopes)?,
     };
-    let request = SendRequest {
+    let draft = Draft {
         sender: sender.clone(),
         conversation,
         client_msg_id,
@@ -85,17 +135,41 @@ pub fn send_request(sender: &Sender, send: MessageSend, express_sockets_max: usi
         target: None,
         content,
         epoch: send.epoch,
-        resend_after: base.filter(|_| attempt > 1),
-        known: Sequence::ZERO,
-        express_sockets_max,
     };
-    fits_a_frame(&request)?;
-    Ok(request)
+    fits_a_frame(&draft)?;
+    Ok(SendRequest { draft, resend_after, answer_to: None })
+}
+
+fn payload(payload: &Payload) -> Result<std::sync::Arc<str>, ParseError> {
+    let text = payload.text();
+    if text.len() > limits::PAYLOAD_BYTES_MAX {
+        return Err(ParseError::too_large("payload", format_args!("at most {} bytes", limits::PAYLOAD_BYTES_MAX)));
+    }
+    Ok(text.into())
+}
+
+/// Where a marked resend is looked for from; none at the first attempt.
+fn resend_after(attempt: Option<u32>, base: Option<u64>) -> Result<Option<Sequence>, ParseError> {
+    let attempt = attempt.unwrap_or(1);
+    if attempt == 0 {
+        return Err(ParseError::field("attempt", "must be at least 1"));
+    }
+    let base = base.map(|base| sequence("baseSequence", base)).transpose()?;
+    Ok(base.filter(|_| attempt > 1))
+}
+
+fn forwards(forwards: Option<u64>) -> Result<u64, ParseError> {
+    match forwards.unwrap_or_default() {
+        count if count > limits::FORWARDS_MAX => {
+            Err(ParseError::field("forwards", format_args!("must be at most {}", limits::FORWARDS_MAX)))
+        }
+        count => Ok(count),
+    }
 }
 
 /// Each device must be able to get the message in one frame, and as the one entry of a page.
-fn fits_a_frame(request: &SendRequest) -> Result<(), ParseError> {
-    let content = &request.content;
+fn fits_a_frame(draft: &Draft) -> Result<(), ParseError> {
+    let content = &draft.content;
     let longest = content.envelopes.iter().max_by_key(|(_, envelope)| envelope.len());
     let mentions: usize = content.mentions.iter().map(|m| m.as_str().len() + 3).sum();
     let large = content.payload.len() + longest.map_or(0, |(_, envelope)| envelope.len()) + mentions;
@@ -103,8 +177,8 @@ fn fits_a_frame(request: &SendRequest) -> Result<(), ParseError> {
     if large <= limits::FRAME_BYTES_MAX / 2 {
         return Ok(());
     }
-    let reader = longest.map_or(&request.sender.device, |(device, _)| device);
-    let message = message_new(&widest(request), reader, Timestamp(u64::MAX));
+    let reader = longest.map_or(&draft.sender.device, |(device, _)| device);
+    let message = message_new(&widest(draft), reader, Timestamp(u64::MAX));
     let bytes = serde_json::to_string(&message).map_or(usize::MAX, |text| text.len());
     if bytes > limits::FRAME_BYTES_MAX - limits::MESSAGE_FRAME_OVERHEAD_BYTES {
         return Err(ParseError::too_large("payload", "with all other fields does not fit a frame of 32 KiB"));
@@ -112,36 +186,35 @@ fn fits_a_frame(request: &SendRequest) -> Result<(), ParseError> {
     Ok(())
 }
 
-/// The entry that a request becomes, at its longest in the words of the wire: whatever the service
+/// The entry that a draft becomes, at its longest in the words of the wire: whatever the service
 /// adds is as long as it can be.
-fn widest(request: &SendRequest) -> Entry {
-    Entry {
-        conversation: request.conversation.clone(),
-        sequence: Sequence(1 << 40),
-        sender: request.sender.clone(),
-        client_msg_id: request.client_msg_id.clone(),
-        ts: Timestamp(u64::MAX),
-        event: EventKind::Membership,
-        target: request.target,
-        content: request.content.clone(),
-        state: ConversationState { epoch: u64::MAX, membership_version: Sequence(1 << 40) },
-    }
+fn widest(draft: &Draft) -> Entry {
+    let state = ConversationState { epoch: u64::MAX, membership_version: Sequence(1 << 40) };
+    let entry = draft.entry_at(Sequence(1 << 40), Timestamp(u64::MAX), state);
+    let author = UserId::parse(&"x".repeat(64)).ok();
+    let target = author.map(|author| Target { message: entry.message_id(), sequence: entry.sequence, author });
+    Entry { event: EventKind::Membership, target, ..entry }
 }
 
-fn media_handle(handle: Option<&str>) -> Result<Option<std::sync::Arc<str>>, ParseError> {
-    match handle {
-        Some(h) if h.is_empty() || h.len() > limits::MEDIA_HANDLE_BYTES_MAX => {
-            Err(ParseError::field("mediaHandle", format_args!("must be 1 to {} bytes", limits::MEDIA_HANDLE_BYTES_MAX)))
-        }
-        other => Ok(other.map(Into::into)),
-    }
+fn media_of_message(handle: Option<&str>) -> Result<Option<std::sync::Arc<str>>, ParseError> {
+    handle.map(|text| media_handle("mediaHandle", text).map(|_| text.into())).transpose()
 }
 
-fn mentions(mentions: &[String]) -> Result<Vec<UserId>, ParseError> {
+/// Who is mentioned, and whether everyone is.
+fn mentions(mentions: &[String]) -> Result<(Vec<UserId>, bool), ParseError> {
     if mentions.len() > limits::MENTIONS_MAX {
         return Err(ParseError::too_large("mentions", format_args!("at most {}", limits::MENTIONS_MAX)));
     }
-    mentions.iter().enumerate().map(|(i, user)| user_id(&format!("mentions[{i}]"), user)).collect()
+    let mut users = Vec::with_capacity(mentions.len());
+    for (i, user) in mentions.iter().enumerate().filter(|(_, user)| *user != MENTION_ALL) {
+        users.push(user_id(&format!("mentions[{i}]"), user)?);
+    }
+    Ok((users, mentions.iter().any(|user| user == MENTION_ALL)))
+}
+
+fn mention_texts(content: &Content) -> Vec<String> {
+    let all = content.mentions_all.then(|| MENTION_ALL.to_owned());
+    all.into_iter().chain(content.mentions.iter().map(ToString::to_string)).collect()
 }
 
 fn ttl_seconds(ttl: Option<u64>) -> Result<Option<u64>, ParseError> {
@@ -264,6 +337,55 @@ pub fn message_sent(sent: &Sent) -> MessageSent {
     }
 }
 
+/// The error that a refused send is answered with.
+pub fn refusal_frame(refusal: &Refusal) -> ErrorFrame {
+    let field = |code, field: &str, why: String| ErrorFrame::of_field(code, field, format!("{field}: {why}"));
+    match refusal {
+        Refusal::NotAMember(_) => field(ErrorCode::NotAMember, "conversationId", refusal.to_string()),
+        Refusal::StaleEpoch { current } => {
+            let mut frame = field(ErrorCode::StaleEpoch, "epoch", format!("it is {current}"));
+            frame.details = Some(serde_json::json!({ "field": "epoch", "epoch": current }));
+            frame
+        }
+        Refusal::Forbidden(rule) => rule_frame(*rule),
+        Refusal::SlowMode { retry_after_ms } => {
+            let mut frame = ErrorFrame::new(ErrorCode::RateLimited, refusal.to_string());
+            frame.retry_after_ms = Some(*retry_after_ms);
+            frame.details = Some(serde_json::json!({ "rule": "slow_mode" }));
+            frame
+        }
+        Refusal::NoSuchMessage(_) => field(ErrorCode::NotFound, "messageId", refusal.to_string()),
+        Refusal::NoSuchMedia => field(ErrorCode::NotFound, "mediaHandle", refusal.to_string()),
+        Refusal::MediaNotReady => field(ErrorCode::Conflict, "mediaHandle", refusal.to_string()),
+        Refusal::MediaFull => field(ErrorCode::TooLarge, "mediaHandle", refusal.to_string()),
+        Refusal::MediaRefused(reason) => {
+            let mut frame = field(ErrorCode::Forbidden, "mediaHandle", refusal.to_string());
+            frame.details = Some(serde_json::json!({ "field": "mediaHandle", "reason": reason.name() }));
+            frame
+        }
+        Refusal::BaseBeyondEnd { .. } => field(ErrorCode::BadRequest, "baseSequence", refusal.to_string()),
+    }
+}
+
+fn answer_frame(answer: &SendAnswer) -> ServerFrame {
+    match &answer.outcome {
+        Ok(sent) => ServerFrame::Sent(message_sent(sent)),
+        Err(refusal) => {
+            let mut frame = refusal_frame(refusal);
+            frame.client_msg_id = Some(answer.client_msg_id.to_string());
+            ServerFrame::Error(frame)
+        }
+    }
+}
+
+/// The `id` of the frame that a notice answers.
+pub fn reply_to(notice: &Notice) -> Option<&str> {
+    match notice {
+        Notice::Answer(answer) => answer.reply_to.as_deref(),
+        _ => None,
+    }
+}
+
 /// `message.new`, as one device gets it.
 pub fn message_new(entry: &Entry, reader: &DeviceId, now: Timestamp) -> MessageNew {
     let content = &entry.content;
@@ -275,17 +397,32 @@ pub fn message_new(entry: &Entry, reader: &DeviceId, now: Timestamp) -> MessageN
         sender_device_id: entry.sender.device.to_string(),
         client_msg_id: entry.client_msg_id.to_string(),
         event: entry.event.into(),
-        kind: content.kind.into(),
-        payload: Payload::from_text(content.payload.to_string()).unwrap_or_default(),
+        kind: content.kind.clone().into(),
+        payload: match &entry.membership {
+            Some(event) => groups::membership_payload(event, &entry.sender.user),
+            None => Payload::from_text(content.payload.to_string()).unwrap_or_default(),
+        },
         ts: entry.ts.0,
-        client_ts: Some(content.client_ts.0),
-        target_message_id: entry.target.map(|id| id.to_string()),
+        client_ts: Some(content.client_ts.0).filter(|ts| *ts > 0),
+        target_message_id: entry.target.as_ref().map(|target| target.message.to_string()),
+        target_sequence: entry.target.as_ref().map(|target| target.sequence.0),
+        target_user_id: entry.target.as_ref().map(|target| target.author.to_string()),
+        reaction: content.choices.first().filter(|_| entry.event == EventKind::Reaction).map(ToString::to_string),
+        choices: if entry.event == EventKind::Vote {
+            content.choices.iter().map(ToString::to_string).collect()
+        } else {
+            Vec::new()
+        },
         media_handle: content.media_handle.as_deref().map(str::to_owned),
         in_reply_to: content.in_reply_to.map(|id| id.to_string()),
         thread_root: content.thread_root.map(|id| id.to_string()),
-        mentions: content.mentions.iter().map(ToString::to_string).collect(),
+        mentions: mention_texts(content),
+        view_once: content.is_view_once,
+        forwards: content.forwards,
         ttl_seconds: content.ttl_seconds,
-        expired: entry.is_expired(now),
+        expired: entry.is_expired(now) || entry.erased == Some(Erasure::Expired),
+        deleted: entry.erased == Some(Erasure::Deleted),
+        viewed: entry.erased == Some(Erasure::Viewed),
         envelope: content.envelopes.get(reader).map(ToString::to_string),
         epoch: (entry.state.epoch > 0).then_some(entry.state.epoch),
     }
@@ -306,9 +443,16 @@ pub fn notice_frame(notice: &Notice, reader: &DeviceId, now: Timestamp) -> Serve
         }),
         Notice::Entry(entry) => ServerFrame::New(Box::new(message_new(entry, reader, now))),
         Notice::Receipt(receipt) => receipt_frame(receipt),
+        Notice::Answer(answer) => answer_frame(answer),
         Notice::Updated { conversation, last_sequence } => ServerFrame::ConversationUpdated(ConversationUpdated {
             conversation_id: conversation.to_string(),
             last_sequence: last_sequence.0,
+        }),
+        Notice::Settings(settings) => ServerFrame::Settings(conversation_settings(settings)),
+        Notice::Draft(item) => ServerFrame::Draft(draft(item)),
+        Notice::Hidden { conversation, message } => ServerFrame::Hidden(MessageHidden {
+            conversation_id: conversation.to_string(),
+            message_id: message.to_string(),
         }),
     }
 }
@@ -340,10 +484,12 @@ pub fn sync_page(conversation: &ConversationId, page: &Page, reader: &DeviceId, 
         room = room.saturating_sub(bytes);
         messages.push(message);
     }
-    let next = messages.last().map_or(page.next.0, |m| m.sequence);
+    let is_cut = messages.len() < page.entries.len();
+    // A page goes on to its `next`, though what stands last was hidden by its reader.
+    let next = messages.last().filter(|_| is_cut).map_or(page.next.0, |m| m.sequence);
     SyncPage {
         conversation_id: conversation.to_string(),
-        has_more: page.has_more || messages.len() < page.entries.len(),
+        has_more: page.has_more || is_cut,
         messages,
         next,
         reply_to: None,
@@ -375,6 +521,13 @@ pub fn receipts(report: &StatusReport) -> Receipts {
                 (user.to_string(), Marks { delivered_up_to: delivered.0, read_up_to: read.0 })
             })
             .collect(),
+        counts: ReceiptCounts {
+            sent: report.counts.sent,
+            delivered: report.counts.delivered,
+            read: report.counts.read,
+        },
+        next: report.marks.keys().next_back().filter(|_| report.has_more).map(ToString::to_string),
+        has_more: report.has_more,
     }
 }
 
@@ -388,6 +541,14 @@ pub fn conversation_page(page: &ListPage, next: String, now: Timestamp) -> Conve
         unread: summary.unread,
         muted: summary.member.muted_until > now,
         last_ts: summary.member.last_ts.0,
+        mentions: summary.mentions,
+        muted_until: personal::moment(summary.member.muted_until).filter(|until| *until > now.0),
+        pinned: summary.member.pinned_at > Timestamp::default(),
+        archived: summary.member.is_archived,
+        title: summary.label.title.as_deref().map(str::to_owned),
+        avatar: summary.label.avatar.as_deref().map(str::to_owned),
+        ttl_seconds: summary.label.ttl_seconds,
+        last_message: summary.last.as_ref().map(personal::message_reference),
     });
     ConversationPage { conversations: conversations.collect(), next, has_more: page.has_more }
 }
@@ -406,20 +567,69 @@ pub fn presence_update<'a>(users: impl IntoIterator<Item = (&'a UserId, &'a Pres
     PresenceUpdate { users: users.collect() }
 }
 
-macro_rules! same_variants {
-    ($wire:ty, $domain:ty, $($variant:ident),*) => {
-        impl From<$wire> for $domain {
-            fn from(value: $wire) -> Self {
-                match value { $(<$wire>::$variant => Self::$variant,)* }
-            }
+impl From<ContentKind> for Kind {
+    fn from(kind: ContentKind) -> Self {
+        match kind {
+            ContentKind::Text => Self::Text,
+            ContentKind::Image => Self::Image,
+            ContentKind::Audio => Self::Audio,
+            ContentKind::Video => Self::Video,
+            ContentKind::Doc => Self::Doc,
+            ContentKind::Poll => Self::Poll,
+            ContentKind::System => Self::System,
+            ContentKind::Other(name) => Self::Other(name.to_string()),
         }
-        impl From<$domain> for $wire {
-            fn from(value: $domain) -> Self {
-                match value { $(<$domain>::$variant => Self::$variant,)* }
-            }
-        }
-    };
+    }
 }
 
-same_variants!(Kind, ContentKind, Text, Image, Audio, Video, Doc, System);
-same_variants!(MessageEvent, EventKind, Message, Edit, Delete, Reaction, Membership, Commit);
+impl TryFrom<Kind> for ContentKind {
+    type Error = InvalidId;
+
+    fn try_from(kind: Kind) -> Result<Self, InvalidId> {
+        Ok(match kind {
+            Kind::Text => Self::Text,
+            Kind::Image => Self::Image,
+            Kind::Audio => Self::Audio,
+            Kind::Video => Self::Video,
+            Kind::Doc => Self::Doc,
+            Kind::Poll => Self::Poll,
+            Kind::System => Self::System,
+            Kind::Other(name) => Self::Other(KindName::parse(&name)?),
+        })
+    }
+}
+
+impl From<EventKind> for MessageEvent {
+    fn from(event: EventKind) -> Self {
+        match event {
+            EventKind::Message => Self::Message,
+            EventKind::Edit => Self::Edit,
+            EventKind::Delete => Self::Delete,
+            EventKind::Reaction => Self::Reaction,
+            EventKind::Vote => Self::Vote,
+            EventKind::Pin => Self::Pin,
+            EventKind::Unpin => Self::Unpin,
+            EventKind::Membership => Self::Membership,
+            EventKind::Commit => Self::Commit,
+        }
+    }
+}
+
+impl TryFrom<MessageEvent> for EventKind {
+    type Error = InvalidId;
+
+    fn try_from(event: MessageEvent) -> Result<Self, InvalidId> {
+        Ok(match event {
+            MessageEvent::Message => Self::Message,
+            MessageEvent::Edit => Self::Edit,
+            MessageEvent::Delete => Self::Delete,
+            MessageEvent::Reaction => Self::Reaction,
+            MessageEvent::Vote => Self::Vote,
+            MessageEvent::Pin => Self::Pin,
+            MessageEvent::Unpin => Self::Unpin,
+            MessageEvent::Membership => Self::Membership,
+            MessageEvent::Commit => Self::Commit,
+            MessageEvent::Unknown => return Err(InvalidId { what: "event", rule: "one that is known here" }),
+        })
+    }
+}
