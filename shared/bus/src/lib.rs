@@ -1,37 +1,60 @@
-//! Streams and queues. Kinesis takes one record per event, keyed by its conversation.
+//! Streams and queues. Kinesis takes one record at a time, keyed by its conversation.
 
 mod failures;
+mod pushes;
 
 use aws_sdk_kinesis::{Client, primitives::Blob};
 use tidings_domain::{
-    ports::{Bus, PortResult, Unavailable},
+    ids::ConversationId,
+    ports::{Bus, Ingest, PortResult, Unavailable},
+    send::Pending,
     stream::StreamRecord,
 };
-use tidings_record::to_stream;
+use tidings_record::{RecordError, to_ingest, to_stream};
 
-pub use crate::failures::{FailureQueue, Poison};
+pub use crate::{failures::FailureQueue, pushes::SqsPushQueue};
 
 /// The stream of events.
 #[derive(Clone, Debug)]
-pub struct KinesisBus {
+pub struct KinesisBus(Stream);
+
+/// The stream of sends that wait for the batch sequencer.
+#[derive(Clone, Debug)]
+pub struct KinesisIngest(Stream);
+
+#[derive(Clone, Debug)]
+struct Stream {
     client: Client,
-    stream: String,
+    name: String,
 }
 
 impl KinesisBus {
     /// The bus on this stream.
     pub fn new(client: Client, stream: impl Into<String>) -> Self {
-        Self { client, stream: stream.into() }
+        Self(Stream { client, name: stream.into() })
     }
+}
 
-    async fn put(&self, record: &StreamRecord) -> Result<(), Unavailable> {
-        const OPERATION: &str = "publish to the stream";
-        let failed = |source| Unavailable { operation: OPERATION, source };
-        let data = to_stream(record).map_err(|error| failed(error.into()))?;
+impl KinesisIngest {
+    /// The ingest on this stream.
+    pub fn new(client: Client, stream: impl Into<String>) -> Self {
+        Self(Stream { client, name: stream.into() })
+    }
+}
+
+impl Stream {
+    async fn put(
+        &self,
+        operation: &'static str,
+        conversation: &ConversationId,
+        data: Result<Vec<u8>, RecordError>,
+    ) -> Result<(), Unavailable> {
+        let failed = |source| Unavailable { operation, source };
+        let data = data.map_err(|error| failed(error.into()))?;
         self.client
             .put_record()
-            .stream_name(&self.stream)
-            .partition_key(record.conversation().to_string())
+            .stream_name(&self.name)
+            .partition_key(conversation.to_string())
             .data(Blob::new(data))
             .send()
             .await
@@ -42,6 +65,12 @@ impl KinesisBus {
 
 impl Bus for KinesisBus {
     fn publish<'a>(&'a self, record: &'a StreamRecord) -> PortResult<'a, ()> {
-        Box::pin(self.put(record))
+        Box::pin(self.0.put("publish to the stream", record.conversation(), to_stream(record)))
+    }
+}
+
+impl Ingest for KinesisIngest {
+    fn put<'a>(&'a self, pending: &'a Pending) -> PortResult<'a, ()> {
+        Box::pin(self.0.put("leave a send to the batch sequencer", &pending.draft.conversation, to_ingest(pending)))
     }
 }

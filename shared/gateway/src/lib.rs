@@ -14,7 +14,10 @@ use tidings_domain::{
     ports::{Clock, Gateway, PortResult, Post, Unavailable},
     session::Session,
 };
-use tidings_protocol::{ServerFrame, convert::notice_frame};
+use tidings_protocol::{
+    ServerFrame,
+    convert::{notice_frame, reply_to},
+};
 
 /// The sockets of all cells: a session tells the endpoint of its own.
 #[derive(Clone)]
@@ -37,12 +40,17 @@ impl ApiGateway {
     }
 
     /// Posts a frame to a session's socket.
-    pub async fn post_frame(&self, session: &Session, frame: &ServerFrame) -> Result<Post, Unavailable> {
+    pub async fn post_frame(
+        &self,
+        session: &Session,
+        frame: &ServerFrame,
+        reply_to: Option<&str>,
+    ) -> Result<Post, Unavailable> {
         let posted = self
             .client(&session.endpoint)
             .post_to_connection()
             .connection_id(session.connection.as_str())
-            .data(Blob::new(frame.to_text(None)))
+            .data(Blob::new(frame.to_text(reply_to)))
             .send()
             .await;
         match posted {
@@ -71,7 +79,7 @@ impl Gateway for ApiGateway {
     fn post<'a>(&'a self, session: &'a Session, notice: &'a Notice) -> PortResult<'a, Post> {
         Box::pin(async move {
             let frame = notice_frame(notice, &session.owner.device, self.clock.now());
-            self.post_frame(session, &frame).await
+            self.post_frame(session, &frame, reply_to(notice)).await
         })
     }
 

@@ -11,9 +11,19 @@ macro_rules! in_memory {
             let subject = Subject {
                 log: &world,
                 conversations: &world,
+                invites: &world,
                 sessions: &world,
                 devices: &world,
+                registry: &world,
+                marks: &world,
+                rules: &world,
+                personal: &world,
                 tickets: &world,
+                annotations: &world,
+                eraser: &world,
+                timers: &world,
+                media: &world,
+                schedule: &world,
                 run: "r",
             };
             tidings_testkit::$check(subject).await;

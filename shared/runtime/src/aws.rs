@@ -3,14 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{AppName, BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use tidings_auth::{IssuerUrl, KeySets, TokenVerifier};
-use tidings_bus::{FailureQueue, KinesisBus};
+use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsPushQueue};
 use tidings_gateway::ApiGateway;
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoSessions, DynamoTickets};
+use tidings_media::{Cdn, S3Objects};
+use tidings_push::{Applications, Origins, PushServices, Sns, VapidKey, WebPush};
+use tidings_store::{
+    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal, DynamoRules,
+    DynamoSessions, DynamoTickets, DynamoTimers,
+};
 
 use crate::{
     clock::SystemClock,
@@ -23,6 +29,7 @@ const ATTEMPTS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
+const OBJECT_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Makes adapters as functions ask for them, each from the configuration that it needs.
 #[derive(Clone, Debug)]
@@ -65,7 +72,13 @@ impl Adapters {
 
     /// Conversations and members.
     pub fn conversations(&self) -> Result<DynamoConversations, ConfigError> {
-        Ok(DynamoConversations::new(self.dynamodb(), config::text("CONVERSATIONS_TABLE")?))
+        let (table, log) = (config::text("CONVERSATIONS_TABLE")?, config::text("LOG_TABLE")?);
+        Ok(DynamoConversations::new(self.dynamodb(), table, log))
+    }
+
+    /// What users keep for themselves.
+    pub fn personal(&self) -> Result<DynamoPersonal, ConfigError> {
+        Ok(DynamoPersonal::new(self.dynamodb(), config::text("PERSONAL_TABLE")?))
     }
 
     /// Live sockets.
@@ -83,15 +96,105 @@ impl Adapters {
         Ok(DynamoTickets::new(self.dynamodb(), config::text("TICKETS_TABLE")?))
     }
 
+    /// Rows about single messages.
+    pub fn annotations(&self) -> Result<DynamoAnnotations, ConfigError> {
+        Ok(DynamoAnnotations::new(self.dynamodb(), config::text("ANNOTATIONS_TABLE")?))
+    }
+
+    /// Timers.
+    pub fn timers(&self) -> Result<DynamoTimers, ConfigError> {
+        Ok(DynamoTimers::new(self.dynamodb(), config::text("TIMERS_TABLE")?))
+    }
+
+    /// Rows about media.
+    pub fn media(&self) -> Result<DynamoMedia, ConfigError> {
+        let (table, timers) = (config::text("MEDIA_TABLE")?, config::text("TIMERS_TABLE")?);
+        Ok(DynamoMedia::new(self.dynamodb(), table, timers))
+    }
+
+    /// The objects of media, to be written and removed.
+    pub fn objects(&self) -> Result<S3Objects, ConfigError> {
+        Ok(S3Objects::new(self.s3()?, config::text("MEDIA_BUCKET")?, None))
+    }
+
+    /// The objects of media, to be read as well: through the CDN where there is one.
+    pub fn readable_objects(&self) -> Result<S3Objects, ConfigError> {
+        let cdn = match config::optional_text("MEDIA_CDN_DOMAIN")? {
+            Some(domain) => {
+                let (id, key) = (config::text("MEDIA_CDN_KEY_ID")?, config::text("MEDIA_CDN_KEY")?);
+                let bad =
+                    |error: tidings_media::CdnError| ConfigError { name: "MEDIA_CDN_KEY", problem: error.to_string() };
+                Some(Cdn::new(domain, id, &key).map_err(bad)?)
+            }
+            None => None,
+        };
+        Ok(S3Objects::new(self.s3()?, config::text("MEDIA_BUCKET")?, cdn))
+    }
+
+    fn s3(&self) -> Result<aws_sdk_s3::Client, ConfigError> {
+        // Putting parts together takes S3 longer than any call to the others.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(OBJECT_TIMEOUT)
+            .operation_timeout(OBJECT_TIMEOUT)
+            .build();
+        let config = aws_sdk_s3::config::Builder::from(&self.sdk)
+            .timeout_config(timeouts)
+            .force_path_style(config::flag("MEDIA_PATH_STYLE")?)
+            // What is signed says which hash it wants, and what is read is hashed by ourselves.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        Ok(aws_sdk_s3::Client::from_conf(config.build()))
+    }
+
     /// The stream.
     pub fn bus(&self) -> Result<KinesisBus, ConfigError> {
         Ok(KinesisBus::new(aws_sdk_kinesis::Client::new(&self.sdk), config::text("EVENTS_STREAM")?))
+    }
+
+    /// The batch sequencer's stream.
+    pub fn ingest(&self) -> Result<KinesisIngest, ConfigError> {
+        Ok(KinesisIngest::new(aws_sdk_kinesis::Client::new(&self.sdk), config::text("INGEST_STREAM")?))
     }
 
     /// The queue of what this consumer cannot do.
     pub fn failures(&self, consumer: &str) -> Result<FailureQueue, ConfigError> {
         let client = aws_sdk_sqs::Client::new(&self.sdk);
         Ok(FailureQueue::new(client, config::text("FAILURES_QUEUE_URL")?, consumer))
+    }
+
+    /// The queue of pushes.
+    pub fn pushes(&self) -> Result<SqsPushQueue, ConfigError> {
+        let client = aws_sdk_sqs::Client::new(&self.sdk);
+        let delay_seconds = config::number("PUSH_DELAY_SECONDS", 0, 900)?;
+        Ok(SqsPushQueue::new(client, config::text("PUSH_QUEUE_URL")?, delay_seconds))
+    }
+
+    /// What users have ruled for themselves.
+    pub fn rules(&self) -> Result<DynamoRules, ConfigError> {
+        Ok(DynamoRules::new(self.dynamodb(), config::text("PERSONAL_TABLE")?))
+    }
+
+    /// Push services: those that this deployment has an application of, and browsers where it has a key.
+    pub fn push_services(&self) -> Result<PushServices, ConfigError> {
+        let applications = Applications {
+            apns: config::text_if_set("APNS_APPLICATION"),
+            apns_sandbox: config::text_if_set("APNS_SANDBOX_APPLICATION"),
+            fcm: config::text_if_set("FCM_APPLICATION"),
+        };
+        let sns = Sns::new(aws_sdk_sns::Client::new(&self.sdk), applications);
+        let Some(key) = self.vapid_key()? else { return Ok(PushServices::new(sns, None)) };
+        let origins = Origins::parse(&config::text("WEB_PUSH_ORIGINS")?);
+        let origins = origins.map_err(|error| problem("WEB_PUSH_ORIGINS", &error))?;
+        let web = WebPush::new(key, origins, Arc::new(HttpFetch::default()), Arc::new(SystemClock));
+        Ok(PushServices::new(sns, Some(web)))
+    }
+
+    /// The key that pushes to browsers are signed with; none where browsers are not pushed to.
+    pub fn vapid_key(&self) -> Result<Option<VapidKey>, ConfigError> {
+        let Some(private) = config::text_if_set("VAPID_PRIVATE_KEY") else { return Ok(None) };
+        let key = VapidKey::parse(&private, &config::text("VAPID_CONTACT")?);
+        key.map(Some).map_err(|error| problem("VAPID_PRIVATE_KEY", &error))
     }
 
     /// The sockets.
@@ -106,4 +209,8 @@ impl Adapters {
         let keys = KeySets::new(issuer, Arc::new(HttpFetch::default()), Arc::new(SystemClock));
         Ok(TokenVerifier::new(keys, config::text("OIDC_AUDIENCE")?))
     }
+}
+
+fn problem(name: &'static str, error: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError { name, problem: error.to_string() }
 }

@@ -17,23 +17,50 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 16] = [
+pub const VARIABLES: [&str; 42] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
+    "PERSONAL_TABLE",
     "SESSIONS_TABLE",
     "DEVICES_TABLE",
     "TICKETS_TABLE",
+    "ANNOTATIONS_TABLE",
+    "TIMERS_TABLE",
+    "MEDIA_TABLE",
+    "MEDIA_BUCKET",
+    "MEDIA_PATH_STYLE",
+    "MEDIA_SCAN",
+    "MEDIA_CDN_DOMAIN",
+    "MEDIA_CDN_KEY_ID",
+    "MEDIA_CDN_KEY",
     "EVENTS_STREAM",
+    "INGEST_STREAM",
     "WEBSOCKET_ENDPOINT",
     "OIDC_ISSUER",
     "OIDC_AUDIENCE",
     "LOG_LEVEL",
     "EXPRESS_SOCKETS_MAX",
+    "RACES_LOST_MAX",
     "PUSH_MEMBERS_MAX",
+    "EDIT_WINDOW_SECONDS",
+    "DELETE_WINDOW_SECONDS",
+    "AGGREGATE_RECEIPTS_MEMBERS",
+    "ANNOUNCE_MAX",
     "HEARTBEAT_SECONDS",
     "SESSION_TTL_SECONDS",
     "SEND_WINDOW",
     "FAILURES_QUEUE_URL",
+    "PUSH_QUEUE_URL",
+    "PUSH_DELAY_SECONDS",
+    "PUSH_RETRY_SECONDS",
+    "APNS_APPLICATION",
+    "APNS_SANDBOX_APPLICATION",
+    "FCM_APPLICATION",
+    "VAPID_PRIVATE_KEY",
+    "VAPID_CONTACT",
+    "WEB_PUSH_ORIGINS",
+    // Read by the SDK.
+    "AWS_ENDPOINT_URL_SNS",
 ];
 
 /// A text.
@@ -56,6 +83,22 @@ pub fn number<T: FromStr + PartialOrd + Copy + std::fmt::Display>(
         Ok(number) if number >= min && number <= max => Ok(number),
         _ => Err(ConfigError { name, problem: format!("is {value:?}, not a number from {min} to {max}") }),
     }
+}
+
+/// A text that may be empty, or not set.
+pub fn text_if_set(name: &'static str) -> Option<String> {
+    text(name).ok()
+}
+
+/// A text that may be `none`.
+pub fn optional_text(name: &'static str) -> Result<Option<String>, ConfigError> {
+    Ok(Some(text(name)?).filter(|value| value != "none"))
+}
+
+/// `true` or `false`.
+pub fn flag(name: &'static str) -> Result<bool, ConfigError> {
+    let value = text(name)?;
+    value.parse().map_err(|_| ConfigError { name, problem: format!("is {value:?}, neither true nor false") })
 }
 
 /// The terms of a session. A session must outlive the time between two heartbeats.

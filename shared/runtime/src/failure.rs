@@ -1,12 +1,16 @@
 //! Error classes: which errors are the client's, which pass, which are defects; and what the
 //! client is told. Errors that are not the client's are logged here, once.
 
-use tidings_auth::{ConnectError, TicketError};
+use tidings_auth::{ConnectError, SecretError, TicketError};
 use tidings_domain::{
-    history::ReadError, ids::ClientMsgId, ports::Unavailable, receipts::ReceiptError, send::SendError, sync::SyncError,
+    blocks::BlockError, chain, devices::DeviceError, history::ReadError, ids::ClientMsgId, media::MediaError,
+    membership::GroupError, messages::MessageError, personal::PersonalError, ports::Unavailable,
+    receipts::ReceiptError, schedule::ScheduleError, send::SendError, sync::SyncError,
 };
-use tidings_protocol::{ErrorCode, ErrorFrame, ParseError};
-use tidings_telemetry::chain;
+use tidings_protocol::{
+    ErrorCode, ErrorFrame, ParseError,
+    convert::{media_error_frame, refusal_frame, rule_frame},
+};
 use tracing::error;
 
 /// When a client may come back where something was away, in milliseconds.
@@ -54,6 +58,13 @@ impl Failure {
         )
     }
 
+    /// Too many write to one conversation.
+    pub(crate) fn crowded() -> Self {
+        let mut frame = ErrorFrame::new(ErrorCode::Unavailable, "too many write to this conversation at once");
+        frame.retry_after_ms = Some(CONTENDED_RETRY_AFTER_MS);
+        Self(Box::new(frame))
+    }
+
     fn passing(error: &(dyn std::error::Error + 'static)) -> Self {
         error!(error = chain(error), "unavailable");
         let mut frame = ErrorFrame::new(ErrorCode::Unavailable, "a part of the service does not answer; try again");
@@ -77,24 +88,113 @@ impl From<Unavailable> for Failure {
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         match &error {
-            SendError::NotAMember(conversation) => Self::not_a_member(conversation),
-            SendError::StaleEpoch { current } => {
-                let mut frame = ErrorFrame::of_field(ErrorCode::StaleEpoch, "epoch", format!("epoch: it is {current}"));
-                frame.details = Some(serde_json::json!({ "field": "epoch", "epoch": current }));
-                Self(Box::new(frame))
-            }
-            SendError::BaseBeyondEnd { end } => Self::of_field(
-                ErrorCode::BadRequest,
-                "baseSequence",
-                format!("baseSequence: the conversation ends at {end}"),
-            ),
+            SendError::Refused(refusal) => Self(Box::new(refusal_frame(refusal))),
             SendError::Contended { races_lost } => {
                 error!(races_lost, "gave up on a contended conversation");
-                let mut frame = ErrorFrame::new(ErrorCode::Unavailable, "too many write to this conversation at once");
-                frame.retry_after_ms = Some(CONTENDED_RETRY_AFTER_MS);
-                Self(Box::new(frame))
+                Self::crowded()
             }
+            SendError::Queued => Self::crowded(),
             SendError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
+impl From<GroupError> for Failure {
+    fn from(error: GroupError) -> Self {
+        match &error {
+            GroupError::NotAMember(conversation) => Self::not_a_member(conversation),
+            GroupError::NoSuchMember(_) | GroupError::NoSuchRequest(_) => {
+                Self::of_field(ErrorCode::NotFound, "userId", format!("userId: {error}"))
+            }
+            GroupError::NoSuchInvite => Self::new(ErrorCode::NotFound, error.to_string()),
+            GroupError::TooManyInvites => Self::new(ErrorCode::Conflict, error.to_string()),
+            GroupError::Exists(_) => {
+                Self::of_field(ErrorCode::Conflict, "clientGroupId", format!("clientGroupId: {error}"))
+            }
+            GroupError::Forbidden(rule) => Self(Box::new(rule_frame(*rule))),
+            GroupError::TooManyAtOnce => Self::of_field(ErrorCode::BadRequest, "members", format!("members: {error}")),
+            GroupError::Contended => Self::crowded(),
+            GroupError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
+impl From<MediaError> for Failure {
+    fn from(error: MediaError) -> Self {
+        match (media_error_frame(&error), error) {
+            (Some(frame), _) => Self(Box::new(frame)),
+            (None, MediaError::Read(error)) => error.into(),
+            (None, error) => Self::new(ErrorCode::Internal, error.to_string()),
+        }
+    }
+}
+
+impl From<MessageError> for Failure {
+    fn from(error: MessageError) -> Self {
+        let field = |code, name: &str| Self::of_field(code, name, format!("{name}: {error}"));
+        match &error {
+            MessageError::Read(ReadError::NotAMember(conversation)) => Self::not_a_member(conversation),
+            MessageError::Read(ReadError::Unavailable(source)) => Self::passing(source),
+            MessageError::NoSuchMessage(_) => field(ErrorCode::NotFound, "messageId"),
+            MessageError::NotViewOnce => field(ErrorCode::BadRequest, "messageId"),
+            MessageError::OwnMessage => field(ErrorCode::Forbidden, "messageId"),
+            MessageError::Opened => field(ErrorCode::Conflict, "messageId"),
+        }
+    }
+}
+
+impl From<ScheduleError> for Failure {
+    fn from(error: ScheduleError) -> Self {
+        let field = |code, name: &str| Self::of_field(code, name, format!("{name}: {error}"));
+        match &error {
+            ScheduleError::Read(ReadError::NotAMember(conversation)) => Self::not_a_member(conversation),
+            ScheduleError::Read(ReadError::Unavailable(source)) => Self::passing(source),
+            ScheduleError::Time => field(ErrorCode::BadRequest, "sendAt"),
+            ScheduleError::TooMany => field(ErrorCode::TooLarge, "message"),
+            ScheduleError::Media(refusal) => Self(Box::new(refusal_frame(refusal))),
+            ScheduleError::NoSuchMessage(_) => field(ErrorCode::NotFound, "messageId"),
+        }
+    }
+}
+
+impl From<PersonalError> for Failure {
+    fn from(error: PersonalError) -> Self {
+        match &error {
+            PersonalError::NotAMember(conversation) => Self::not_a_member(conversation),
+            PersonalError::NoSuchMessage(_) => {
+                Self::of_field(ErrorCode::NotFound, "messageId", format!("messageId: {error}"))
+            }
+            PersonalError::Full(count_max) => Self::of_field(
+                ErrorCode::TooLarge,
+                "conversationId",
+                format!("conversationId: at most {count_max} are kept"),
+            ),
+            PersonalError::Contended => Self::crowded(),
+            PersonalError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        match &error {
+            DeviceError::Revoked => Self::new(ErrorCode::Forbidden, error.to_string()),
+            DeviceError::NoSuchDevice(_) => Self::of_field(ErrorCode::NotFound, "id", format!("id: {error}")),
+            DeviceError::NotOffered => {
+                Self::of_field(ErrorCode::BadRequest, "push.service", format!("push.service: {error}"))
+            }
+            DeviceError::BadToken => Self::of_field(ErrorCode::BadRequest, "push", format!("push: {error}")),
+            DeviceError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
+impl From<BlockError> for Failure {
+    fn from(error: BlockError) -> Self {
+        match &error {
+            BlockError::Oneself => Self::of_field(ErrorCode::BadRequest, "userId", format!("userId: {error}")),
+            BlockError::Full => Self::of_field(ErrorCode::TooLarge, "userId", format!("userId: {error} are blocked")),
+            BlockError::Unavailable(source) => Self::passing(source),
         }
     }
 }
@@ -129,6 +229,12 @@ impl From<SyncError> for Failure {
 
 impl From<TicketError> for Failure {
     fn from(error: TicketError) -> Self {
+        Self::passing(&error)
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
         Self::passing(&error)
     }
 }

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use tidings_auth::{Fetch, FetchError};
 use tidings_domain::ports::{BoxFuture, Clock};
+use tidings_push::{HttpPost, PostError};
 use tokio::time::timeout;
 
 use crate::clock::SystemClock;
@@ -20,6 +21,7 @@ use crate::clock::SystemClock;
 const ATTEMPTS: u32 = 3;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MS: u64 = 100;
+const POST_TIMEOUT: Duration = Duration::from_secs(4);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -61,6 +63,27 @@ impl HttpFetch {
             SystemClock.sleep_ms(SystemClock.random_below(BACKOFF_MS << attempt)).await;
             attempt += 1;
         }
+    }
+}
+
+/// Once: what a push service does not take is tried again by its queue.
+impl HttpPost for HttpFetch {
+    fn post<'a>(
+        &'a self,
+        url: &'a str,
+        headers: &'a [(&'static str, String)],
+        body: Vec<u8>,
+    ) -> BoxFuture<'a, Result<u16, PostError>> {
+        Box::pin(async move {
+            let mut request = Request::new(SdkBody::from(body));
+            request.set_method("POST")?;
+            request.set_uri(url)?;
+            for (name, value) in headers {
+                request.headers_mut().try_insert(*name, value.clone())?;
+            }
+            let response = timeout(POST_TIMEOUT, self.0.call(request)).await??;
+            Ok(response.status().as_u16())
+        })
     }
 }
 

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use thiserror::Error;
+use tidings_domain::chain;
 use tidings_domain::ports::BoxFuture;
-use tidings_telemetry::chain;
+use tidings_events::EventError;
 use tokio::time::timeout;
 use tracing::{Instrument, error, info, info_span};
 
@@ -33,7 +34,7 @@ pub enum FunctionError {
     Unauthorized,
     /// The event is not of the kind that this function is for.
     #[error("the event is not what this function is for")]
-    Event(#[from] serde_json::Error),
+    Event(#[from] EventError),
     /// Something needed is away.
     #[error("{0}")]
     Failed(String),

@@ -1,84 +1,10 @@
-//! Events of the HTTP API (payload format 2.0), and the answers to them.
+//! Answers to calls of the HTTP API (payload format 2.0).
 
-use std::collections::HashMap;
-
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::{Value, json};
-use tidings_protocol::{ErrorCode, ErrorFrame, ParseError, ServerFrame, parse_body};
+use tidings_protocol::{ErrorCode, ErrorFrame, ServerFrame};
 
-use crate::{failure::Failure, function::FunctionError, websocket::bearer};
-
-/// A body is at most as large as a frame: the same things are said in it.
-const BODY_BYTES_MAX: usize = tidings_protocol::FRAME_BYTES_MAX;
-
-/// A request, as far as it is looked at.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpRequest {
-    /// Method and path of the route, for example `GET /sync`.
-    pub route_key: String,
-    #[serde(default)]
-    headers: HashMap<String, String>,
-    #[serde(default)]
-    query_string_parameters: Option<HashMap<String, String>>,
-    #[serde(default)]
-    path_parameters: Option<HashMap<String, String>>,
-    #[serde(default)]
-    body: Option<String>,
-    #[serde(default)]
-    is_base64_encoded: bool,
-}
-
-impl HttpRequest {
-    /// Reads the event.
-    pub fn parse(event: Value) -> Result<Self, FunctionError> {
-        Ok(serde_json::from_value(event)?)
-    }
-
-    /// A header.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
-    /// The token of `Authorization: Bearer`.
-    pub fn bearer(&self) -> Option<&str> {
-        bearer(&self.headers)
-    }
-
-    /// A query parameter; an empty one counts as absent.
-    pub fn query(&self, name: &str) -> Option<&str> {
-        self.query_string_parameters.as_ref()?.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// A query parameter that is a number.
-    pub fn query_number(&self, name: &str) -> Result<Option<u64>, Failure> {
-        let number = |text: &str| text.parse().map_err(|_| ParseError::field(name, "must be a whole number").into());
-        self.query(name).map(number).transpose()
-    }
-
-    /// A path parameter, as API Gateway has decoded it.
-    pub fn path(&self, name: &str) -> &str {
-        self.path_parameters.as_ref().and_then(|parameters| parameters.get(name)).map_or("", String::as_str)
-    }
-
-    /// The JSON body.
-    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let text = self.body.as_deref().unwrap_or_default();
-        let decoded;
-        let text = if self.is_base64_encoded {
-            let bad = || Failure::from(ParseError::field("body", "must be JSON in UTF-8"));
-            decoded = String::from_utf8(STANDARD.decode(text).map_err(|_| bad())?).map_err(|_| bad())?;
-            &decoded
-        } else {
-            text
-        };
-        if text.len() > BODY_BYTES_MAX {
-            return Err(ParseError::too_large("body", format_args!("at most {BODY_BYTES_MAX} bytes")).into());
-        }
-        Ok(parse_body(text)?)
-    }
-}
+use crate::failure::Failure;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,17 +1,19 @@
 //! The write path on AWS, for a socket's frame and for an HTTP call alike.
 
-use tidings_bus::KinesisBus;
+use tidings_bus::{KinesisBus, KinesisIngest};
 use tidings_domain::{
     ids::Sender,
+    limits::APPEND_ATTEMPTS_MAX,
+    personal::{PersonalPorts, hide},
     ports::BoxFuture,
-    send::{KnownTails, SendPorts, send},
+    send::{AnswerTo, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, TargetRef, Windows, send, send_about},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
-    MessageSend, MessageSent,
-    convert::{message_sent, send_request},
+    MessageDelete, MessageHidden, MessageSend, MessageSent, ParseError,
+    convert::{AboutRequest, delete_request, message_sent, send_request},
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions};
 use tracing::info;
 
 use crate::{
@@ -21,15 +23,23 @@ use crate::{
     failure::Failure,
 };
 
+/// The longest window: a year, in seconds.
+const WINDOW_SECONDS_MAX: u64 = 365 * 24 * 3600;
+
 /// Sends messages.
 pub struct MessageSender {
     log: DynamoLog,
     conversations: DynamoConversations,
     sessions: DynamoSessions,
     bus: KinesisBus,
+    ingest: KinesisIngest,
+    media: DynamoMedia,
     gateway: ApiGateway,
+    personal: DynamoPersonal,
     express_sockets_max: usize,
+    races_lost_max: u32,
     known: KnownTails,
+    windows: Windows,
 }
 
 impl MessageSender {
@@ -40,41 +50,146 @@ impl MessageSender {
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
+            ingest: adapters.ingest()?,
+            media: adapters.media()?,
             gateway: adapters.gateway(),
+            personal: adapters.personal()?,
             express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
+            races_lost_max: config::number("RACES_LOST_MAX", 0, APPEND_ATTEMPTS_MAX - 1)?,
             known: KnownTails::default(),
+            windows: Windows {
+                edit_ms: window_ms("EDIT_WINDOW_SECONDS")?,
+                delete_ms: window_ms("DELETE_WINDOW_SECONDS")?,
+            },
         })
     }
 
-    /// Checks a message and sends it.
-    pub fn send<'a>(&'a self, sender: &'a Sender, message: MessageSend) -> BoxFuture<'a, Result<MessageSent, Failure>> {
+    /// Checks a message of a socket and sends it. None where the batch sequencer has it, which
+    /// answers to the socket.
+    pub fn send<'a>(
+        &'a self,
+        sender: &'a Sender,
+        message: MessageSend,
+        answer_to: AnswerTo,
+    ) -> BoxFuture<'a, Result<Option<MessageSent>, Failure>> {
+        Box::pin(self.send_as(sender, message, Some(answer_to)))
+    }
+
+    /// Checks a message and sends it; waits for the batch sequencer where that has it.
+    pub fn send_and_wait<'a>(
+        &'a self,
+        sender: &'a Sender,
+        message: MessageSend,
+    ) -> BoxFuture<'a, Result<MessageSent, Failure>> {
+        Box::pin(async move { self.send_as(sender, message, None).await?.ok_or_else(Failure::crowded) })
+    }
+
+    /// Checks what a socket says about an earlier message, and appends it; answers as [`Self::send`].
+    pub fn say_about<'a>(
+        &'a self,
+        request: Result<AboutRequest, ParseError>,
+        client_msg_id: &'a str,
+        answer_to: Option<AnswerTo>,
+    ) -> BoxFuture<'a, Result<Option<MessageSent>, Failure>> {
         Box::pin(async move {
-            let client_msg_id = message.client_msg_id.clone();
-            self.try_send(sender, message).await.map_err(|failure| failure.about(Some(&client_msg_id)))
+            let appended = async {
+                let (request, about) = request?;
+                self.append(SendRequest { answer_to, ..request }, Some(about)).await
+            };
+            appended.await.map_err(|failure: Failure| failure.about(Some(client_msg_id)))
         })
     }
 
-    async fn try_send(&self, sender: &Sender, message: MessageSend) -> Result<MessageSent, Failure> {
-        let mut request = send_request(sender, message, self.express_sockets_max)?;
-        request.known = self.known.get(&request.conversation);
-        let ports = SendPorts {
+    /// As [`Self::say_about`], and waits as [`Self::send_and_wait`] does.
+    pub fn say_about_and_wait<'a>(
+        &'a self,
+        request: Result<AboutRequest, ParseError>,
+        client_msg_id: &'a str,
+    ) -> BoxFuture<'a, Result<MessageSent, Failure>> {
+        Box::pin(async move { self.say_about(request, client_msg_id, None).await?.ok_or_else(Failure::crowded) })
+    }
+
+    async fn send_as(
+        &self,
+        sender: &Sender,
+        message: MessageSend,
+        answer_to: Option<AnswerTo>,
+    ) -> Result<Option<MessageSent>, Failure> {
+        let client_msg_id = message.client_msg_id.clone();
+        let appended = async {
+            let request = SendRequest { answer_to, ..send_request(sender, message)? };
+            self.append(request, None).await
+        };
+        appended.await.map_err(|failure: Failure| failure.about(Some(&client_msg_id)))
+    }
+
+    async fn append(&self, request: SendRequest, about: Option<TargetRef>) -> Result<Option<MessageSent>, Failure> {
+        let (ports, terms) = (self.ports(), self.terms());
+        let conversation = request.draft.conversation.clone();
+        let outcome = match about {
+            None => send(ports, terms, &request).await?,
+            Some(about) => Box::pin(send_about(ports, terms, self.windows, about, request)).await?,
+        };
+        let Outcome::Sent(sent) = outcome else {
+            info!(%conversation, "left to the batch sequencer");
+            return Ok(None);
+        };
+        if sent.races_lost > 0 {
+            info!(races_lost = sent.races_lost, %conversation, "races lost");
+        }
+        Ok(Some(message_sent(&sent)))
+    }
+
+    /// Takes a message back for its reader alone: nothing is appended, all devices of the user are told.
+    pub async fn delete_for_me(&self, caller: &Sender, body: &MessageDelete) -> Result<MessageHidden, Failure> {
+        let hidden = async {
+            let (request, about) = delete_request(caller, body)?;
+            let ports = PersonalPorts {
+                log: &self.log,
+                conversations: &self.conversations,
+                personal: &self.personal,
+                sessions: &self.sessions,
+                gateway: &self.gateway,
+                clock: &SystemClock,
+            };
+            let conversation = &request.draft.conversation;
+            hide(ports, caller, conversation, about.message, about.sequence).await?;
+            Ok(MessageHidden { conversation_id: conversation.to_string(), message_id: about.message.to_string() })
+        };
+        hidden.await.map_err(|failure: Failure| failure.about(Some(&body.client_msg_id)))
+    }
+
+    /// What the write path needs.
+    pub fn ports(&self) -> SendPorts<'_> {
+        SendPorts {
             log: &self.log,
             conversations: &self.conversations,
             sessions: &self.sessions,
             bus: &self.bus,
+            ingest: &self.ingest,
+            media: &self.media,
             gateway: &self.gateway,
             clock: &SystemClock,
-        };
-        let sent = send(ports, &request).await?;
-        self.known.note(&sent.entry);
-        if sent.races_lost > 0 {
-            info!(races_lost = sent.races_lost, conversation = %request.conversation, "races lost");
         }
-        Ok(message_sent(&sent))
+    }
+
+    /// The terms under which it sends.
+    pub fn terms(&self) -> SendTerms<'_> {
+        SendTerms {
+            known: &self.known,
+            express_sockets_max: self.express_sockets_max,
+            races_lost_max: self.races_lost_max,
+        }
     }
 
     /// As [`crate::Function::warm_up`].
     pub fn warm_up(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.log.warm_up())
     }
+}
+
+/// A window in milliseconds; zero seconds are no window at all: for ever.
+fn window_ms(name: &'static str) -> Result<Option<u64>, ConfigError> {
+    let seconds: u64 = config::number(name, 0, WINDOW_SECONDS_MAX)?;
+    Ok(Some(seconds * 1000).filter(|ms| *ms > 0))
 }

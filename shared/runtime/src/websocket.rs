@@ -1,14 +1,10 @@
-//! Events of the WebSocket API: handshakes, frames, and the answers to them.
+//! Frames of the WebSocket API, and the answers to them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tidings_domain::{
-    ids::{ConnectionId, DeviceId, Sender, Timestamp, UserId},
-    ports::BoxFuture,
-    sessions::Socket,
-};
+use tidings_domain::{ports::BoxFuture, sessions::Socket};
+use tidings_events::WebSocketEvent;
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{ErrorCode, ErrorFrame, FrameHeader, FrameType, ServerFrame};
 use tracing::{Instrument, info, info_span, warn};
@@ -19,90 +15,6 @@ use crate::{
     function::{Function, FunctionError},
 };
 
-/// An event of the WebSocket API, as far as it is looked at.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WebSocketEvent {
-    request_context: RequestContext,
-    #[serde(default)]
-    body: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestContext {
-    connection_id: String,
-    #[serde(default)]
-    connected_at: u64,
-    #[serde(default)]
-    authorizer: Authorizer,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Authorizer {
-    user_id: String,
-    device_id: String,
-}
-
-impl WebSocketEvent {
-    /// Reads the event.
-    pub fn parse(event: Value) -> Result<Self, FunctionError> {
-        Ok(serde_json::from_value(event)?)
-    }
-
-    /// The socket. Identity comes from the authorizer's context, and from nowhere else.
-    pub fn socket(&self, endpoint: &Arc<str>) -> Result<Socket, FunctionError> {
-        let context = &self.request_context;
-        let bad = |error: tidings_domain::ids::InvalidId| FunctionError::Failed(format!("authorizer context: {error}"));
-        Ok(Socket {
-            owner: Sender {
-                user: UserId::parse(&context.authorizer.user_id).map_err(bad)?,
-                device: DeviceId::parse(&context.authorizer.device_id).map_err(bad)?,
-            },
-            connection: ConnectionId::parse(&context.connection_id).map_err(bad)?,
-            endpoint: endpoint.clone(),
-            connected_at: Timestamp(context.connected_at),
-        })
-    }
-}
-
-/// What a handshake shows to the authorizer.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Handshake {
-    /// What is asked for, to be named in the policy.
-    pub method_arn: String,
-    #[serde(default)]
-    headers: Option<HashMap<String, String>>,
-    #[serde(default)]
-    query_string_parameters: Option<HashMap<String, String>>,
-}
-
-impl Handshake {
-    /// Reads the event.
-    pub fn parse(event: Value) -> Result<Self, FunctionError> {
-        Ok(serde_json::from_value(event)?)
-    }
-
-    /// A query parameter.
-    pub fn query(&self, name: &str) -> Option<&str> {
-        self.query_string_parameters.as_ref()?.get(name).map(String::as_str)
-    }
-
-    /// The token of `Authorization: Bearer`.
-    pub fn bearer(&self) -> Option<&str> {
-        bearer(self.headers.as_ref()?)
-    }
-}
-
-/// The token of `Authorization: Bearer`, whatever the case of the header's name.
-pub(crate) fn bearer(headers: &HashMap<String, String>) -> Option<&str> {
-    let (_, value) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
 /// One frame of a socket.
 #[derive(Clone, Debug)]
 pub struct Frame<'a> {
@@ -110,6 +22,8 @@ pub struct Frame<'a> {
     pub frame_type: FrameType,
     /// Its text.
     pub text: &'a str,
+    /// Its `id`, to be echoed.
+    pub id: Option<&'a str>,
     /// The socket that it came on.
     pub socket: Socket,
 }
@@ -147,7 +61,7 @@ impl FrameFunction {
 
     async fn answer(&self, event: WebSocketEvent) -> Result<Value, FunctionError> {
         let socket = event.socket(&self.endpoint)?;
-        let text = event.body.as_deref().unwrap_or_default();
+        let text = event.text();
         let header = match FrameHeader::parse(text) {
             Ok(header) => header,
             Err(error) => return self.refuse(&socket, error.into(), None).await,
@@ -164,7 +78,7 @@ impl FrameFunction {
             let message = format!("type: there is no frame {:?}", shortened(&header.frame_type));
             return self.refuse(&socket, ErrorFrame::of_field(ErrorCode::UnknownType, "type", message), id).await;
         };
-        let frame = Frame { frame_type, text, socket: socket.clone() };
+        let frame = Frame { frame_type, text, id, socket: socket.clone() };
         match self.handler.handle(frame).instrument(span).await {
             Ok(Some(frame)) => Ok(answer_frame(&frame, id)),
             Ok(None) => Ok(answer_nothing()),
@@ -172,14 +86,13 @@ impl FrameFunction {
         }
     }
 
-    async fn refuse(&self, socket: &Socket, mut error: ErrorFrame, id: Option<&str>) -> Result<Value, FunctionError> {
+    async fn refuse(&self, socket: &Socket, error: ErrorFrame, id: Option<&str>) -> Result<Value, FunctionError> {
         info!(code = %error.code, reason = error.message, "refused");
         match &self.refusals {
             Refusals::Answered => Ok(answer_frame(&ServerFrame::Error(error), id)),
             Refusals::Posted(gateway) => {
-                error.reply_to = id.map(str::to_owned);
                 let session = socket.session(socket.connected_at, 0);
-                if let Err(error) = gateway.post_frame(&session, &ServerFrame::Error(error)).await {
+                if let Err(error) = gateway.post_frame(&session, &ServerFrame::Error(error), id).await {
                     warn!(%error, "refusal not posted");
                 }
                 Ok(answer_nothing())
@@ -209,24 +122,4 @@ fn answer_frame(frame: &ServerFrame, id: Option<&str>) -> Value {
 /// An answer that sends nothing to the socket.
 pub fn answer_nothing() -> Value {
     json!({ "statusCode": 200 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bearer_token_is_found_whatever_the_case() {
-        let headers = |name: &str, value: &str| HashMap::from([(name.to_owned(), value.to_owned())]);
-        assert_eq!(bearer(&headers("authorization", "bearer abc")), Some("abc"));
-        assert_eq!(bearer(&headers("Authorization", "Bearer abc")), Some("abc"));
-        assert_eq!(bearer(&headers("Authorization", "Basic abc")), None);
-        assert_eq!(bearer(&headers("Authorization", "abc")), None);
-    }
-
-    #[test]
-    fn a_frame_without_an_identity_is_an_event_error() {
-        let event = json!({ "requestContext": { "connectionId": "c" }, "body": "{}" });
-        assert!(WebSocketEvent::parse(event).unwrap().socket(&"e".into()).is_err());
-    }
 }

@@ -9,39 +9,54 @@ use aws_sdk_dynamodb::{
 };
 use futures_util::future::try_join_all;
 use tidings_domain::{
-    conversation::{Advance, Member, Standing, Watermark, activity_bucket},
+    conversation::{
+        Advance, Advanced, Label, Member, Members, PULLED_BUCKET, PreferencesPatch, Reach, ReachMove, Standing,
+        Watermark, activity_bucket,
+    },
     ids::{ConversationId, DeviceId, Sequence, Timestamp, UserId},
-    ports::{ActivityKey, ActivityPage, Conversations, PortResult, Unavailable},
+    limits::PUSHED_ROWS_FIRST,
+    membership::{GroupChange, GroupView},
+    ports::{ActivityKey, ActivityPage, Append, Consistency, Conversations, PortResult, Unavailable},
     ring::{Ring, RingEntry},
 };
 
 use crate::{
     StoreError,
-    error::failed,
-    item::{Item, NO_KEY, binary_set, n, number, optional_number, s, text},
+    error::{failed, update_held, update_if},
+    groups::{group_of, pulled_since_of, role_of},
+    item::{Item, NO_KEY, binary_set, flag, n, number, optional_number, optional_text, s, text},
 };
 
 const INDEX_BY_USER: &str = "byUser";
-const HEAD: &str = "head";
-const MEMBER_PREFIX: &str = "m#";
+pub(crate) const HEAD: &str = "head";
+pub(crate) const MEMBER_PREFIX: &str = "m#";
+/// After every member row: `$` follows `#`.
+pub(crate) const MEMBER_END: &str = "m$";
 /// A device's ring is the attribute of this prefix and the device's id: a set of 8-byte entries.
 const RING_PREFIX: &str = "r#";
 /// `BatchGetItem` takes so many keys.
 const BATCH_KEYS_MAX: usize = 100;
+/// Tries of a mark: the row may be another each time.
+const RAISE_TRIES_MAX: usize = 4;
 /// Tries of keys that a batch left unprocessed. They were throttled, each try is half the batch at worst.
 const BATCH_TRIES_MAX: usize = 8;
+
+/// A row is filed in the index of activity otherwise than was expected.
+struct FiledOtherwise;
 
 /// Heads and member rows in a table.
 #[derive(Clone, Debug)]
 pub struct DynamoConversations {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    /// The log's table: a change of a group is one transaction on both.
+    pub(crate) log: String,
 }
 
 impl DynamoConversations {
-    /// The conversations in this table.
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+    /// The conversations in this table, whose log is in the other.
+    pub fn new(client: Client, table: impl Into<String>, log: impl Into<String>) -> Self {
+        Self { client, table: table.into(), log: log.into() }
     }
 
     /// Opens the connection to storage, by a read that finds nothing; failing it changes nothing.
@@ -71,7 +86,13 @@ impl DynamoConversations {
         standing_of(items, user).map_err(failed("read a conversation"))
     }
 
-    async fn batch_get(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Unavailable> {
+    /// Single items by their keys, strongly consistent, in as many requests as they need.
+    pub(crate) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, Unavailable> {
+        let batches = keys.chunks(BATCH_KEYS_MAX).map(|chunk| self.batch_get_once(chunk.to_vec()));
+        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+    }
+
+    async fn batch_get_once(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Unavailable> {
         const OPERATION: &str = "read member rows";
         let mut items = Vec::with_capacity(keys.len());
         for _ in 0..BATCH_TRIES_MAX {
@@ -97,29 +118,94 @@ impl DynamoConversations {
         if keys.is_empty() { Ok(items) } else { Err(failed(OPERATION)(StoreError::Unprocessed)) }
     }
 
-    async fn all_members(&self, conversation: &ConversationId) -> Result<Vec<Member>, Unavailable> {
-        let mut members = Vec::new();
+    /// One query reads the head, which comes first, and the member rows: all of them or, where the
+    /// group is pulled, no more than came with the head, which are of no use then.
+    async fn all_members(
+        &self,
+        conversation: &ConversationId,
+        consistency: Consistency,
+        pushed_alone: bool,
+    ) -> Result<Members, Unavailable> {
+        const OPERATION: &str = "read members";
+        let mut members = Members::default();
         let mut start_key = None;
+        // The head, and as many rows as are read in vain at most.
+        let mut limit = pushed_alone.then(|| i32::try_from(PUSHED_ROWS_FIRST + 1).unwrap_or(i32::MAX));
         loop {
             let answer = self
                 .client
                 .query()
                 .table_name(&self.table)
-                .key_condition_expression("cid = :cid AND begins_with(sk, :m)")
+                .key_condition_expression("cid = :cid AND sk BETWEEN :head AND :end")
                 .expression_attribute_values(":cid", s(conversation.to_string()))
-                .expression_attribute_values(":m", s(MEMBER_PREFIX))
+                .expression_attribute_values(":head", s(HEAD))
+                .expression_attribute_values(":end", s(MEMBER_END))
+                .consistent_read(consistency == Consistency::Strong)
+                .set_limit(limit)
                 .set_exclusive_start_key(start_key)
                 .send()
                 .await
-                .map_err(failed("read members"))?;
+                .map_err(failed(OPERATION))?;
             for item in answer.items.unwrap_or_default() {
-                members.push(member_of(&item).map_err(failed("read members"))?);
+                if text(&item, "sk").map_err(failed(OPERATION))? == HEAD {
+                    let number = |name| optional_number(&item, name).map(Option::unwrap_or_default);
+                    members.version = Sequence(number("mv").map_err(failed(OPERATION))?);
+                    members.changed_at = Timestamp(number("gc").map_err(failed(OPERATION))?);
+                    members.pulled_since = pulled_since_of(&item).map_err(failed(OPERATION))?;
+                    members.reach = reach_of(&item).map_err(failed(OPERATION))?;
+                } else {
+                    members.rows.push(member_of(&item).map_err(failed(OPERATION))?);
+                }
+            }
+            if pushed_alone && members.settled_reach().is_some() {
+                members.rows.clear();
+                return Ok(members);
             }
             start_key = answer.last_evaluated_key;
+            limit = None;
             if start_key.is_none() {
                 return Ok(members);
             }
         }
+    }
+
+    async fn heads_reaches(
+        &self,
+        conversations: &[ConversationId],
+    ) -> Result<Vec<(ConversationId, Reach)>, Unavailable> {
+        let unique: BTreeSet<&ConversationId> = conversations.iter().collect();
+        let items = self.batch_get(unique.into_iter().map(|c| row_key(c, HEAD.to_owned())).collect()).await?;
+        let read = |item: &Item| {
+            let conversation = ConversationId::parse(text(item, "cid")?)?;
+            Ok(reach_of(item)?.map(|reach| (conversation, reach)))
+        };
+        let read = |item: &Item| read(item).map_err(|error: StoreError| failed("read heads")(error));
+        items.iter().filter_map(|item| read(item).transpose()).collect()
+    }
+
+    async fn change_reach(&self, conversation: &ConversationId, change: &ReachMove) -> Result<bool, Unavailable> {
+        let update =
+            self.client.update_item().table_name(&self.table).set_key(Some(row_key(conversation, HEAD.to_owned())));
+        let set = |update: UpdateItemFluentBuilder, reach: &Reach| {
+            update
+                .expression_attribute_values(":seq", n(reach.last_sequence.0))
+                .expression_attribute_values(":ts", n(reach.last_ts.0))
+        };
+        let update = match change {
+            ReachMove::Begin(reach) => set(update, reach)
+                .update_expression("SET ls = :seq, lt = :ts, li = :since")
+                .condition_expression("gq = :since AND (attribute_not_exists(ls) OR li <> :since)")
+                .expression_attribute_values(":since", n(reach.since.0)),
+            // An absent attribute compares with nothing.
+            ReachMove::Rise(reach) => {
+                set(update, reach).update_expression("SET ls = :seq, lt = :ts").condition_expression("ls < :seq")
+            }
+            ReachMove::End { up_to } => update
+                .update_expression("REMOVE ls, lt, li")
+                .condition_expression("attribute_not_exists(gq) AND ls <= :seq")
+                .expression_attribute_values(":seq", n(up_to.0)),
+        };
+        update_held(update, "change the reach of a group").await
     }
 
     async fn user_memberships(
@@ -178,38 +264,58 @@ impl DynamoConversations {
         Ok(ActivityPage { keys, next })
     }
 
-    /// One write where the entries are new. Rings are sets, so repeats and order do not matter;
-    /// the rest is taken by the highest sequence alone.
+    /// One write where the entries are new. Rings are sets, so repeats do not matter.
     async fn advance_member(
         &self,
         conversation: &ConversationId,
         user: &UserId,
         advance: &Advance,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<Advanced, Unavailable> {
         const OPERATION: &str = "advance a member row";
-        let update = self
-            .update(conversation, user)
-            .condition_expression(allow_missing_if_direct(conversation, "attribute_not_exists(ls) OR ls < :seq"))
+        let mut update = self.update(conversation, user);
+        let condition = if advance.after == Sequence::ZERO {
+            "attribute_not_exists(ls) OR ls < :seq"
+        } else {
+            update = update.expression_attribute_values(":after", n(advance.after.0));
+            "ls >= :after AND ls < :seq"
+        };
+        let update = update
+            .condition_expression(allow_missing_if_direct(conversation, condition))
             .expression_attribute_values(":seq", n(advance.last_sequence.0))
             .expression_attribute_values(":ts", n(advance.last_ts.0))
             .expression_attribute_values(":uid", s(user.as_str()))
-            .expression_attribute_values(":act", n(activity_bucket(advance.last_ts).0))
+            .expression_attribute_values(":act", n(activity_bucket(advance.moved_at).0))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let update = ring_sets(update, &advance.sent);
-        let expression = format!("SET uid = :uid, act = :act, ls = :seq, lt = :ts{}", add_rings(&advance.sent));
+        let sent = if advance.sent_at.is_some() { ", st = :st" } else { "" };
+        let update = match advance.sent_at {
+            Some(at) => update.expression_attribute_values(":st", n(at.0)),
+            None => update,
+        };
+        let expression = format!("SET uid = :uid, act = :act, ls = :seq, lt = :ts{sent}{}", add_rings(&advance.sent));
         let row = match update.update_expression(expression).send().await {
             Ok(answer) => answer.attributes,
             Err(error) => {
                 let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
                     return Err(failed(OPERATION)(error));
                 };
-                // A later entry came first: the rings may still lack these.
-                let Some(row) = refused.item.clone() else { return Ok(()) };
+                let got_to = match &refused.item {
+                    Some(row) => optional_number(row, "ls").map_err(failed(OPERATION))?,
+                    // Who is not in the group has no row, and is not to get one.
+                    None if matches!(conversation, ConversationId::Group(_)) => return Ok(Advanced::Done),
+                    None => None,
+                };
+                let got_to = Sequence(got_to.unwrap_or_default());
+                if got_to < advance.after {
+                    return Ok(Advanced::Behind(got_to));
+                }
+                let Some(row) = refused.item.clone() else { return Ok(Advanced::Done) };
                 self.complete_rings(conversation, user, &row, &advance.sent).await?
             }
         };
-        self.trim_rings(conversation, user, row.as_ref()).await
+        self.trim_rings(conversation, user, row.as_ref()).await?;
+        Ok(Advanced::Done)
     }
 
     async fn complete_rings(
@@ -255,6 +361,20 @@ impl DynamoConversations {
         Ok(())
     }
 
+    async fn heat_head(&self, conversation: &ConversationId, until: Timestamp) -> Result<(), Unavailable> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(row_key(conversation, HEAD.to_owned())))
+            .condition_expression("attribute_not_exists(hot) OR hot < :until")
+            .update_expression("SET hot = :until")
+            .expression_attribute_values(":until", n(until.0))
+            .send()
+            .await;
+        update_if(update.map(drop), "heat a conversation")
+    }
+
     async fn raise_mark(
         &self,
         conversation: &ConversationId,
@@ -270,22 +390,41 @@ impl DynamoConversations {
                     ("attribute_not_exists(dl) OR dl < :seq", "dl = :seq, act = if_not_exists(act, :act)");
                 Ok(self.raise_if(conversation, user, condition, set, up_to, act).await?.is_ok())
             }
-            // Read implies delivered, and moves the conversation in the lists of the user's other devices.
-            Watermark::Read => {
-                let condition = "(attribute_not_exists(rd) OR rd < :seq) AND (attribute_not_exists(dl) OR dl <= :seq)";
-                let both = self.raise_if(conversation, user, condition, "rd = :seq, dl = :seq, act = :act", up_to, act);
-                let Err(row) = both.await? else { return Ok(true) };
-                let read =
-                    row.map(|row| optional_number(&row, "rd")).transpose().map_err(failed("read a member row"))?;
-                if read.flatten().unwrap_or_default() >= up_to.0 {
-                    return Ok(false);
-                }
-                // More was delivered than is read now.
-                let condition = "attribute_not_exists(rd) OR rd < :seq";
-                let read_only = self.raise_if(conversation, user, condition, "rd = :seq, act = :act", up_to, act);
-                Ok(read_only.await?.is_ok())
-            }
+            Watermark::Read => self.raise_read(conversation, user, up_to, act).await,
         }
+    }
+
+    /// Read implies delivered, and moves the conversation in the lists of the user's other devices,
+    /// unless it is filed where lists always look. The first try is for the usual row; where it is
+    /// another, the row that was found tells what to write, on the condition that it is still so.
+    async fn raise_read(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+        up_to: Sequence,
+        act: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let rises = "(attribute_not_exists(rd) OR rd < :seq)";
+        let delivers = "(attribute_not_exists(dl) OR dl <= :seq)";
+        let files = "(attribute_not_exists(act) OR act < :far)";
+        let (mut raises_both, mut is_filed) = (true, true);
+        for _ in 0..RAISE_TRIES_MAX {
+            let dl = if raises_both { (delivers, ", dl = :seq") } else { ("dl > :seq", "") };
+            let filing = if is_filed { (files, ", act = :act") } else { ("act = :far", "") };
+            let condition = format!("{rises} AND {} AND {}", dl.0, filing.0);
+            let set = format!("rd = :seq{}{}", dl.1, filing.1);
+            let Err(row) = self.raise_if(conversation, user, &condition, &set, up_to, act).await? else {
+                return Ok(true);
+            };
+            let Some(row) = row else { return Ok(false) };
+            let number = |name| optional_number(&row, name).map(Option::unwrap_or_default);
+            if number("rd").map_err(failed("read a member row"))? >= up_to.0 {
+                return Ok(false);
+            }
+            raises_both = number("dl").map_err(failed("read a member row"))? <= up_to.0;
+            is_filed = number("act").map_err(failed("read a member row"))? < PULLED_BUCKET.0;
+        }
+        Err(failed("raise a watermark")(StoreError::Unprocessed))
     }
 
     /// Ok where the condition held; else the row that it was refused for.
@@ -298,23 +437,149 @@ impl DynamoConversations {
         up_to: Sequence,
         act: Timestamp,
     ) -> Result<Result<(), Option<Item>>, Unavailable> {
-        let answer = self
+        let mut update = self
             .update(conversation, user)
             .condition_expression(allow_missing_if_direct(conversation, condition))
             .update_expression(format!("SET uid = :uid, {set}"))
             .expression_attribute_values(":uid", s(user.as_str()))
             .expression_attribute_values(":seq", n(up_to.0))
-            .expression_attribute_values(":act", n(act.0))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match answer {
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        // A value that no expression names is refused.
+        for (name, value) in [(":act", act), (":far", PULLED_BUCKET)] {
+            if set.contains(name) || condition.contains(name) {
+                update = update.expression_attribute_values(name, n(value.0));
+            }
+        }
+        match update.send().await {
             Ok(_) => Ok(Ok(())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(Err(refused.item.clone())),
                 _ => Err(failed("raise a watermark")(error)),
             },
         }
+    }
+
+    async fn prefer(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+        patch: &PreferencesPatch,
+        now: Timestamp,
+    ) -> Result<Option<Member>, Unavailable> {
+        // Nearly always the first is right; a row that is filed where lists always look stays there.
+        for is_filed in [true, false, true] {
+            if let Ok(row) = self.prefer_if(conversation, user, patch, now, is_filed).await? {
+                return Ok(row);
+            }
+        }
+        Err(failed("set preferences")(StoreError::Unprocessed))
+    }
+
+    /// The row with the changes, if it is there; an error where it is filed otherwise than expected.
+    async fn prefer_if(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+        patch: &PreferencesPatch,
+        now: Timestamp,
+        is_filed: bool,
+    ) -> Result<Result<Option<Member>, FiledOtherwise>, Unavailable> {
+        const OPERATION: &str = "set preferences";
+        let mut sets = vec!["uid = :uid".to_owned()];
+        let mut removes = Vec::new();
+        let mut update = self
+            .update(conversation, user)
+            .expression_attribute_values(":uid", s(user.as_str()))
+            .expression_attribute_values(":far", n(PULLED_BUCKET.0))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if is_filed {
+            sets.push("act = :act".into());
+            update = update.expression_attribute_values(":act", n(activity_bucket(now).0));
+        }
+        match patch.muted_until {
+            Some(Timestamp(0)) => removes.push("mu"),
+            Some(until) => {
+                sets.push("mu = :mu".into());
+                update = update.expression_attribute_values(":mu", n(until.0));
+            }
+            None => {}
+        }
+        match patch.is_pinned {
+            Some(true) => {
+                sets.push("pi = if_not_exists(pi, :now)".into());
+                update = update.expression_attribute_values(":now", n(now.0));
+            }
+            Some(false) => removes.push("pi"),
+            None => {}
+        }
+        match patch.is_archived {
+            Some(true) => {
+                sets.push("ar = :ar".into());
+                update = update.expression_attribute_values(":ar", AttributeValue::Bool(true));
+            }
+            Some(false) => removes.push("ar"),
+            None => {}
+        }
+        let removes = if removes.is_empty() { String::new() } else { format!(" REMOVE {}", removes.join(", ")) };
+        let filing = if is_filed { "attribute_not_exists(act) OR act < :far" } else { "act = :far" };
+        update = update
+            .update_expression(format!("SET {}{removes}", sets.join(", ")))
+            .condition_expression(allow_missing_if_direct(conversation, filing));
+        match update.send().await {
+            Ok(answer) => {
+                let row = answer.attributes.unwrap_or_default();
+                member_of(&row).map(|row| Ok(Some(row))).map_err(failed(OPERATION))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(if refused.item.is_some() { Err(FiledOtherwise) } else { Ok(None) })
+                }
+                _ => Err(failed(OPERATION)(error)),
+            },
+        }
+    }
+
+    async fn flag(&self, conversation: &ConversationId, user: &UserId, now: Timestamp) -> Result<bool, Unavailable> {
+        let mut update = self
+            .update(conversation, user)
+            .update_expression("SET uid = :uid, hh = :yes, act = if_not_exists(act, :act)")
+            .expression_attribute_values(":uid", s(user.as_str()))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":act", n(activity_bucket(now).0));
+        if matches!(conversation, ConversationId::Group(_)) {
+            update = update.condition_expression("attribute_exists(cid)");
+        }
+        update_held(update, "note that something is hidden").await
+    }
+
+    async fn keep_direct_ttl(
+        &self,
+        conversation: &ConversationId,
+        ttl_seconds: Option<u64>,
+    ) -> Result<(), Unavailable> {
+        let update =
+            self.client.update_item().table_name(&self.table).set_key(Some(row_key(conversation, HEAD.to_owned())));
+        let update = match ttl_seconds {
+            Some(ttl_seconds) => {
+                update.update_expression("SET gx = :ttl").expression_attribute_values(":ttl", n(ttl_seconds))
+            }
+            None => update.update_expression("REMOVE gx"),
+        };
+        update.send().await.map(drop).map_err(failed("set the life of messages"))
+    }
+
+    async fn labels_of(
+        &self,
+        conversations: &[ConversationId],
+    ) -> Result<BTreeMap<ConversationId, Label>, Unavailable> {
+        const OPERATION: &str = "read the heads of conversations";
+        let batches = conversations.chunks(BATCH_KEYS_MAX).map(|chunk| {
+            let unique: BTreeSet<&ConversationId> = chunk.iter().collect();
+            self.batch_get(unique.into_iter().map(|c| row_key(c, HEAD.to_owned())).collect())
+        });
+        let items = try_join_all(batches).await?;
+        items.iter().flatten().map(label_of).collect::<Result<_, _>>().map_err(failed(OPERATION))
     }
 
     fn update(&self, conversation: &ConversationId, user: &UserId) -> UpdateItemFluentBuilder {
@@ -330,8 +595,45 @@ impl Conversations for DynamoConversations {
         }
     }
 
-    fn members<'a>(&'a self, conversation: &'a ConversationId) -> PortResult<'a, Vec<Member>> {
-        Box::pin(self.all_members(conversation))
+    fn settled_standing<'a>(&'a self, conversation: &'a ConversationId, user: &'a UserId) -> PortResult<'a, Standing> {
+        Box::pin(self.standing_of_one_moment(conversation, user))
+    }
+
+    fn members<'a>(&'a self, conversation: &'a ConversationId, consistency: Consistency) -> PortResult<'a, Members> {
+        Box::pin(self.all_members(conversation, consistency, false))
+    }
+
+    fn pushed_members<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        consistency: Consistency,
+    ) -> PortResult<'a, Members> {
+        Box::pin(self.all_members(conversation, consistency, true))
+    }
+
+    fn reaches<'a>(&'a self, conversations: &'a [ConversationId]) -> PortResult<'a, Vec<(ConversationId, Reach)>> {
+        Box::pin(self.heads_reaches(conversations))
+    }
+
+    fn move_reach<'a>(&'a self, conversation: &'a ConversationId, change: &'a ReachMove) -> PortResult<'a, bool> {
+        Box::pin(self.change_reach(conversation, change))
+    }
+
+    fn group<'a>(&'a self, conversation: &'a ConversationId, users: &'a [UserId]) -> PortResult<'a, GroupView> {
+        Box::pin(self.group_view(conversation, users))
+    }
+
+    fn members_after<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        after: Option<&'a UserId>,
+        limit: usize,
+    ) -> PortResult<'a, Vec<Member>> {
+        Box::pin(self.members_by_name(conversation, after, limit))
+    }
+
+    fn change_group<'a>(&'a self, change: &'a GroupChange) -> PortResult<'a, Append> {
+        Box::pin(self.transact(change))
     }
 
     fn memberships<'a>(
@@ -357,8 +659,12 @@ impl Conversations for DynamoConversations {
         conversation: &'a ConversationId,
         user: &'a UserId,
         advance: &'a Advance,
-    ) -> PortResult<'a, ()> {
+    ) -> PortResult<'a, Advanced> {
         Box::pin(self.advance_member(conversation, user, advance))
+    }
+
+    fn heat<'a>(&'a self, conversation: &'a ConversationId, until: Timestamp) -> PortResult<'a, ()> {
+        Box::pin(self.heat_head(conversation, until))
     }
 
     fn raise<'a>(
@@ -371,6 +677,42 @@ impl Conversations for DynamoConversations {
     ) -> PortResult<'a, bool> {
         Box::pin(self.raise_mark(conversation, user, mark, up_to, now))
     }
+
+    fn set_preferences<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        patch: &'a PreferencesPatch,
+        now: Timestamp,
+    ) -> PortResult<'a, Option<Member>> {
+        Box::pin(self.prefer(conversation, user, patch, now))
+    }
+
+    fn set_direct_ttl<'a>(&'a self, conversation: &'a ConversationId, ttl_seconds: Option<u64>) -> PortResult<'a, ()> {
+        Box::pin(self.keep_direct_ttl(conversation, ttl_seconds))
+    }
+
+    fn labels<'a>(&'a self, conversations: &'a [ConversationId]) -> PortResult<'a, BTreeMap<ConversationId, Label>> {
+        Box::pin(self.labels_of(conversations))
+    }
+
+    fn flag_hidden<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        now: Timestamp,
+    ) -> PortResult<'a, bool> {
+        Box::pin(self.flag(conversation, user, now))
+    }
+}
+
+fn label_of(head: &Item) -> Result<(ConversationId, Label), StoreError> {
+    let label = Label {
+        title: optional_text(head, "gt")?.map(Into::into),
+        avatar: optional_text(head, "ga")?.map(Into::into),
+        ttl_seconds: optional_number(head, "gx")?,
+    };
+    Ok((ConversationId::parse(text(head, "cid")?)?, label))
 }
 
 /// A direct conversation's rows are made when they are first needed; a group's row is there
@@ -382,11 +724,11 @@ fn allow_missing_if_direct(conversation: &ConversationId, condition: &str) -> St
     }
 }
 
-fn row_key(conversation: &ConversationId, sk: String) -> Item {
+pub(crate) fn row_key(conversation: &ConversationId, sk: String) -> Item {
     HashMap::from([("cid".to_owned(), s(conversation.to_string())), ("sk".to_owned(), s(sk))])
 }
 
-fn member_key(user: &UserId) -> String {
+pub(crate) fn member_key(user: &UserId) -> String {
     format!("{MEMBER_PREFIX}{user}")
 }
 
@@ -409,11 +751,20 @@ fn ring_sets(
     update
 }
 
-fn standing_of(items: Vec<Item>, user: &UserId) -> Result<Standing, StoreError> {
+pub(crate) fn standing_of(items: Vec<Item>, user: &UserId) -> Result<Standing, StoreError> {
     let mut standing = Standing::default();
     for item in items {
         match text(&item, "sk")? {
-            HEAD => standing.membership_version = Sequence(optional_number(&item, "mv")?.unwrap_or_default()),
+            HEAD => {
+                standing.membership_version = Sequence(optional_number(&item, "mv")?.unwrap_or_default());
+                standing.hot_until = Timestamp(optional_number(&item, "hot")?.unwrap_or_default());
+                standing.group = group_of(&item)?;
+                standing.direct_ttl_seconds = match standing.group {
+                    Some(_) => None,
+                    None => optional_number(&item, "gx")?,
+                };
+                standing.reach = reach_of(&item)?;
+            }
             key if key == member_key(user) => standing.member = Some(member_of(&item)?),
             _ => {}
         }
@@ -421,7 +772,15 @@ fn standing_of(items: Vec<Item>, user: &UserId) -> Result<Standing, StoreError> 
     Ok(standing)
 }
 
-fn member_of(item: &Item) -> Result<Member, StoreError> {
+/// How far a group that is pulled has been seen; none where its head does not say.
+pub(crate) fn reach_of(item: &Item) -> Result<Option<Reach>, StoreError> {
+    let Some(last_sequence) = optional_number(item, "ls")? else { return Ok(None) };
+    let number = |name| optional_number(item, name).map(Option::unwrap_or_default);
+    let (last_ts, since) = (number("lt")?, number("li")?);
+    Ok(Some(Reach { last_sequence: Sequence(last_sequence), last_ts: Timestamp(last_ts), since: Sequence(since) }))
+}
+
+pub(crate) fn member_of(item: &Item) -> Result<Member, StoreError> {
     let sequence = |name| optional_number(item, name).map(|n| Sequence(n.unwrap_or_default()));
     let moment = |name| optional_number(item, name).map(|n| Timestamp(n.unwrap_or_default()));
     let user = text(item, "sk")?.strip_prefix(MEMBER_PREFIX).ok_or(StoreError::Attribute("sk"))?;
@@ -429,10 +788,16 @@ fn member_of(item: &Item) -> Result<Member, StoreError> {
         user: UserId::parse(user)?,
         last_sequence: sequence("ls")?,
         last_ts: moment("lt")?,
+        active_at: moment("act")?,
         delivered_up_to: sequence("dl")?,
         read_up_to: sequence("rd")?,
         joined_at: sequence("jn")?,
+        role: role_of(item)?,
+        sent_at: moment("st")?,
         muted_until: moment("mu")?,
+        pinned_at: moment("pi")?,
+        is_archived: flag(item, "ar")?,
+        has_hidden: flag(item, "hh")?,
         rings: rings_of(item)?,
     })
 }

@@ -32,6 +32,28 @@ pub(crate) fn number(item: &Item, name: &'static str) -> Result<u64, StoreError>
     optional_number(item, name)?.ok_or(StoreError::Attribute(name))
 }
 
+/// A text that may be absent; what is no text is an error.
+pub(crate) fn optional_text<'a>(item: &'a Item, name: &'static str) -> Result<Option<&'a str>, StoreError> {
+    item.contains_key(name).then(|| text(item, name)).transpose()
+}
+
+pub(crate) fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> AttributeValue {
+    AttributeValue::L(texts.into_iter().map(s).collect())
+}
+
+/// A list of texts that may be absent.
+pub(crate) fn optional_list<'a>(item: &'a Item, name: &'static str) -> Result<Option<Vec<&'a str>>, StoreError> {
+    let Some(value) = item.get(name) else { return Ok(None) };
+    let values = value.as_l().map_err(|_| StoreError::Attribute(name))?;
+    let texts = values.iter().map(|value| value.as_s().map(String::as_str).map_err(|_| StoreError::Attribute(name)));
+    texts.collect::<Result<_, _>>().map(Some)
+}
+
+/// A flag, which is false where it is absent.
+pub(crate) fn flag(item: &Item, name: &'static str) -> Result<bool, StoreError> {
+    item.get(name).map_or(Ok(false), |value| value.as_bool().copied().map_err(|_| StoreError::Attribute(name)))
+}
+
 /// A number that may be absent; one that is no number is an error.
 pub(crate) fn optional_number(item: &Item, name: &'static str) -> Result<Option<u64>, StoreError> {
     match item.get(name) {

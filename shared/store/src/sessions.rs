@@ -2,18 +2,18 @@
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
+    operation::update_item::UpdateItemError,
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use tidings_domain::{
-    ids::{ConnectionId, DeviceId, Sender, Timestamp, UserId},
+    ids::{ConnectionId, ConversationId, DeviceId, Sender, Timestamp, UserId},
     ports::{PortResult, Refresh, Sessions, Unavailable},
-    session::Session,
+    session::{Session, place_of},
 };
 
 use crate::{
     StoreError,
-    error::failed,
+    error::{delete_held, failed},
     item::{Item, NO_KEY, n, number, rows_of_user, s, text},
 };
 
@@ -54,6 +54,56 @@ impl DynamoSessions {
             .await
             .map_err(failed(OPERATION))?;
         answer.attributes.as_ref().map(session_of).transpose().map_err(failed(OPERATION))
+    }
+
+    /// A subscriber's row is a session's, under the group, which no user is called like.
+    async fn enlist(&self, conversation: &ConversationId, session: &Session) -> Result<(), Unavailable> {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .item("uid", s(conversation.to_string()))
+            .item("dev", s(subscriber_key(&session.owner)))
+            .item("conn", s(session.connection.as_str()))
+            .item("ep", s(session.endpoint.as_ref()))
+            .item("ca", n(session.connected_at.0))
+            .item("aa", n(session.active_at.0))
+            .item("exp", n(session.expires_at.as_seconds()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed("register a subscriber"))
+    }
+
+    async fn enlisted(
+        &self,
+        conversation: &ConversationId,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<Session>, Unavailable> {
+        const OPERATION: &str = "read subscribers";
+        let mut subscribers = Vec::new();
+        let mut start_key = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("uid = :uid AND dev >= :place")
+                .expression_attribute_values(":uid", s(conversation.to_string()))
+                .expression_attribute_values(":place", s(place_text(from)))
+                .limit(i32::try_from(limit - subscribers.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start_key)
+                .send()
+                .await
+                .map_err(failed(OPERATION))?;
+            for item in answer.items.unwrap_or_default() {
+                subscribers.push(subscriber_of(&item).map_err(failed(OPERATION))?);
+            }
+            start_key = answer.last_evaluated_key;
+            if start_key.is_none() || subscribers.len() >= limit {
+                return Ok(subscribers);
+            }
+        }
     }
 
     /// Eventually consistent: the repair lane finds out whom a lagging read has missed.
@@ -99,24 +149,17 @@ impl DynamoSessions {
         }
     }
 
-    async fn compare_and_delete(&self, owner: &Sender, connection: &ConnectionId) -> Result<(), Unavailable> {
+    /// Removes the row of this key if it is still this connection's.
+    async fn compare_and_delete(&self, uid: String, dev: String, connection: &ConnectionId) -> Result<(), Unavailable> {
         let delete = self
             .client
             .delete_item()
             .table_name(&self.table)
-            .key("uid", s(owner.user.as_str()))
-            .key("dev", s(owner.device.as_str()))
+            .key("uid", s(uid))
+            .key("dev", s(dev))
             .condition_expression("conn = :conn")
-            .expression_attribute_values(":conn", s(connection.as_str()))
-            .send()
-            .await;
-        match delete {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(failed("remove a session")(error)),
-            },
-        }
+            .expression_attribute_values(":conn", s(connection.as_str()));
+        delete_held(delete, "remove a session").await.map(drop)
     }
 }
 
@@ -141,17 +184,61 @@ impl Sessions for DynamoSessions {
     }
 
     fn remove<'a>(&'a self, sender: &'a Sender, connection: &'a ConnectionId) -> PortResult<'a, ()> {
-        Box::pin(self.compare_and_delete(sender, connection))
+        Box::pin(self.compare_and_delete(sender.user.to_string(), sender.device.to_string(), connection))
+    }
+
+    fn subscribe<'a>(&'a self, conversation: &'a ConversationId, session: &'a Session) -> PortResult<'a, ()> {
+        Box::pin(self.enlist(conversation, session))
+    }
+
+    fn subscribers<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        from: u32,
+        limit: usize,
+    ) -> PortResult<'a, Vec<Session>> {
+        Box::pin(self.enlisted(conversation, from, limit))
+    }
+
+    fn unsubscribe<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        sender: &'a Sender,
+        connection: &'a ConnectionId,
+    ) -> PortResult<'a, ()> {
+        Box::pin(self.compare_and_delete(conversation.to_string(), subscriber_key(sender), connection))
     }
 }
 
-fn session_of(item: &Item) -> Result<Session, StoreError> {
+/// A place as keys sort it.
+fn place_text(place: u32) -> String {
+    format!("{place:08x}")
+}
+
+/// The place, the user and the device: no user id and no device id has the sign between them.
+fn subscriber_key(owner: &Sender) -> String {
+    format!("{}#{}#{}", place_text(place_of(owner)), owner.user, owner.device)
+}
+
+fn subscriber_of(item: &Item) -> Result<Session, StoreError> {
+    let mut parts = text(item, "dev")?.splitn(3, '#').skip(1);
+    let mut part = || parts.next().ok_or(StoreError::Attribute("dev"));
+    let owner = Sender { user: UserId::parse(part()?)?, device: DeviceId::parse(part()?)? };
+    session_with(item, owner)
+}
+
+pub(crate) fn session_of(item: &Item) -> Result<Session, StoreError> {
+    let owner = Sender { user: UserId::parse(text(item, "uid")?)?, device: DeviceId::parse(text(item, "dev")?)? };
+    session_with(item, owner)
+}
+
+fn session_with(item: &Item, owner: Sender) -> Result<Session, StoreError> {
     Ok(Session {
-        owner: Sender { user: UserId::parse(text(item, "uid")?)?, device: DeviceId::parse(text(item, "dev")?)? },
+        owner,
         connection: ConnectionId::parse(text(item, "conn")?)?,
         endpoint: text(item, "ep")?.into(),
         connected_at: Timestamp(number(item, "ca")?),
         active_at: Timestamp(number(item, "aa")?),
-        expires_at: Timestamp(number(item, "exp")? * 1000),
+        expires_at: Timestamp(number(item, "exp")?.saturating_mul(1000)),
     })
 }

@@ -66,7 +66,7 @@ impl Tickets for DynamoTickets {
     }
 }
 
-fn grant_of(item: &Item) -> Result<Grant, StoreError> {
+pub(crate) fn grant_of(item: &Item) -> Result<Grant, StoreError> {
     Ok(Grant {
         owner: Sender { user: UserId::parse(text(item, "uid")?)?, device: DeviceId::parse(text(item, "dev")?)? },
         expires_at: Timestamp(number(item, "until")?),

@@ -9,7 +9,10 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Credentials, Region},
 };
 use serde_json::Value;
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoSessions, DynamoTickets};
+use tidings_store::{
+    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal, DynamoRules,
+    DynamoSessions, DynamoTickets, DynamoTimers,
+};
 use tidings_testkit::Subject;
 
 /// What `cargo dev status --json` says of the running stack.
@@ -38,10 +41,20 @@ async fn on_the_local_aws(run: &str, check: impl AsyncFnOnce(Subject<'_>)) {
     let table = |name: &str| status["tables"][name].as_str().unwrap().to_owned();
     let subject = Subject {
         log: &DynamoLog::new(client.clone(), table("LogTable")),
-        conversations: &DynamoConversations::new(client.clone(), table("ConversationsTable")),
+        conversations: &DynamoConversations::new(client.clone(), table("ConversationsTable"), table("LogTable")),
+        invites: &DynamoConversations::new(client.clone(), table("ConversationsTable"), table("LogTable")),
         sessions: &DynamoSessions::new(client.clone(), table("SessionsTable")),
         devices: &DynamoDevices::new(client.clone(), table("DevicesTable")),
-        tickets: &DynamoTickets::new(client, table("TicketsTable")),
+        registry: &DynamoDevices::new(client.clone(), table("DevicesTable")),
+        marks: &DynamoDevices::new(client.clone(), table("DevicesTable")),
+        rules: &DynamoRules::new(client.clone(), table("PersonalTable")),
+        personal: &DynamoPersonal::new(client.clone(), table("PersonalTable")),
+        tickets: &DynamoTickets::new(client.clone(), table("TicketsTable")),
+        annotations: &DynamoAnnotations::new(client.clone(), table("AnnotationsTable")),
+        eraser: &DynamoLog::new(client.clone(), table("LogTable")),
+        timers: &DynamoTimers::new(client.clone(), table("TimersTable")),
+        media: &DynamoMedia::new(client.clone(), table("MediaTable"), table("TimersTable")),
+        schedule: &DynamoTimers::new(client, table("TimersTable")),
         run,
     };
     check(subject).await;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use tidings_domain::{
-    conversation::{Advance, Standing, Watermark},
+    conversation::{Advance, Advanced, PreferencesPatch, Standing, Watermark},
     ids::{ClientMsgId, ConversationId, MessageId, Sender, Sequence, Timestamp},
     limits::ACTIVITY_BUCKET_MS,
+    ports::Consistency,
     ring::RingEntry,
 };
 
@@ -18,7 +19,14 @@ fn message_id(conversation: &ConversationId, sender: &Sender, n: u64) -> Message
 }
 
 fn advance(last_sequence: u64, last_ts: u64) -> Advance {
-    Advance { last_sequence: Sequence(last_sequence), last_ts: Timestamp(last_ts), sent: BTreeMap::new() }
+    Advance {
+        after: Sequence::ZERO,
+        last_sequence: Sequence(last_sequence),
+        last_ts: Timestamp(last_ts),
+        moved_at: Timestamp(last_ts),
+        sent_at: None,
+        sent: BTreeMap::new(),
+    }
 }
 
 fn advance_with(conversation: &ConversationId, sender: &Sender, sequences: &[u64]) -> Advance {
@@ -99,7 +107,7 @@ pub async fn a_group_row_is_not_made_by_a_late_event(s: Subject<'_>) {
     s.conversations.advance(&group, &bob, &advance(1, 1)).await.unwrap();
     let raised = s.conversations.raise(&group, &bob, Watermark::Read, Sequence(1), Timestamp(1)).await.unwrap();
     assert!(!raised);
-    assert!(s.conversations.members(&group).await.unwrap().is_empty());
+    assert!(s.conversations.members(&group, Consistency::Strong).await.unwrap().rows.is_empty());
     assert_eq!(s.conversations.standing(&group, &bob).await.unwrap().member, None);
 }
 
@@ -126,6 +134,12 @@ pub async fn activity_lists_latest_first_and_pages(s: Subject<'_>) {
     assert_eq!(listed, expected);
     assert_eq!(from, None);
 
+    // What was appended long ago and is fanned out now is filed now.
+    let late = Advance { moved_at: Timestamp(start + 9 * HOUR_MS), ..advance(1, start) };
+    s.conversations.advance(&s.direct("lister", "late"), &me, &late).await.unwrap();
+    let page = s.conversations.by_activity(&me, Timestamp(start + 9 * HOUR_MS), None, 2).await.unwrap();
+    assert_eq!(page.keys.len(), 1);
+
     let rows = s.conversations.memberships(&me, &expected).await.unwrap();
     assert_eq!(rows.len(), 4);
     assert!(s.conversations.memberships(&me, &[s.direct("lister", "stranger")]).await.unwrap().is_empty());
@@ -140,6 +154,84 @@ pub async fn a_standing_tells_the_senders_row(s: Subject<'_>) {
     assert_eq!(s.conversations.standing(&conversation, &alice).await.unwrap().member, None);
     let of_carol = s.conversations.standing(&conversation, &carol).await.unwrap();
     assert_eq!(of_carol.known_sequence(), Sequence(4));
-    let members = s.conversations.members(&conversation).await.unwrap();
+    let members = s.conversations.members(&conversation, Consistency::Strong).await.unwrap().rows;
     assert_eq!(members.iter().map(|m| &m.user).collect::<Vec<_>>(), [&carol]);
+}
+
+/// A member row is not moved over entries that it has not got.
+pub async fn a_member_row_is_not_moved_over_what_it_lacks(s: Subject<'_>) {
+    let (conversation, alice) = (s.direct("alice", "gaps"), s.user("alice"));
+    let to = async |after: u64, last: u64| {
+        let advance = Advance { after: Sequence(after), ..advance(last, last) };
+        s.conversations.advance(&conversation, &alice, &advance).await.unwrap()
+    };
+    assert_eq!(to(3, 5).await, Advanced::Behind(Sequence(0)), "there is no row yet");
+    assert_eq!(to(0, 2).await, Advanced::Done);
+    assert_eq!(to(3, 5).await, Advanced::Behind(Sequence(2)));
+    assert_eq!(to(2, 5).await, Advanced::Done);
+    assert_eq!(to(3, 4).await, Advanced::Done, "late");
+    assert_eq!(to(0, 1).await, Advanced::Done, "later still");
+    let member = s.conversations.standing(&conversation, &alice).await.unwrap().member.unwrap();
+    assert_eq!((member.last_sequence, member.last_ts), (Sequence(5), Timestamp(5)));
+}
+
+/// A conversation is hot until the latest moment that was said, whoever asks.
+pub async fn a_conversation_is_hot_until_the_latest_moment(s: Subject<'_>) {
+    let conversation = s.direct("alice", "heat");
+    let hot_until = async || {
+        let standing = s.conversations.standing(&conversation, &s.user("alice")).await.unwrap();
+        (standing.hot_until.0, standing.membership_version.0, standing.member)
+    };
+    assert_eq!(hot_until().await, (0, 0, None));
+    for (until, expected) in [(5_000, 5_000), (3_000, 5_000), (9_000, 9_000)] {
+        s.conversations.heat(&conversation, Timestamp(until)).await.unwrap();
+        assert_eq!(hot_until().await, (expected, 0, None));
+    }
+}
+
+/// What a member sets is on the member's own row, stays where it is not named, and can be taken
+/// away; the row of a direct conversation is made, that of a group is not.
+pub async fn preferences_are_set_and_taken_away(s: Subject<'_>) {
+    let (conversation, alice) = (s.direct("alice", "prefers"), s.user("alice"));
+    let now = Timestamp(1_800_000_000_000);
+    let set = async |patch: PreferencesPatch, at: Timestamp| {
+        s.conversations.set_preferences(&conversation, &alice, &patch, at).await.unwrap().unwrap()
+    };
+    let nothing = PreferencesPatch::default();
+    let made = set(nothing, now).await;
+    assert_eq!((made.muted_until, made.pinned_at, made.is_archived), (Timestamp(0), Timestamp(0), false));
+    let all = PreferencesPatch { muted_until: Some(Timestamp(5)), is_pinned: Some(true), is_archived: Some(true) };
+    let row = set(all, now).await;
+    assert_eq!((row.muted_until, row.pinned_at, row.is_archived), (Timestamp(5), now, true));
+    let later = now.plus_ms(HOUR_MS);
+    let row = set(PreferencesPatch { is_pinned: Some(true), ..nothing }, later).await;
+    assert_eq!((row.muted_until, row.pinned_at, row.is_archived), (Timestamp(5), now, true), "the rest stays");
+    assert_eq!(row.active_at, Timestamp(later.0 - later.0 % HOUR_MS), "it moves in the list");
+    let standing = s.conversations.standing(&conversation, &alice).await.unwrap();
+    assert_eq!(standing.member.as_ref(), Some(&row));
+    let none = PreferencesPatch { muted_until: Some(Timestamp(0)), is_pinned: Some(false), is_archived: Some(false) };
+    let row = set(none, later).await;
+    assert_eq!((row.muted_until, row.pinned_at, row.is_archived), (Timestamp(0), Timestamp(0), false));
+    let group = ConversationId::parse(&format!("g:prefers-{}", s.run)).unwrap();
+    assert_eq!(s.conversations.set_preferences(&group, &alice, &all, now).await.unwrap(), None);
+    assert_eq!(s.conversations.standing(&group, &alice).await.unwrap().member, None);
+}
+
+/// The life of a direct conversation's messages is kept beside what else its head says.
+pub async fn the_life_of_messages_is_kept_on_the_head(s: Subject<'_>) {
+    let (conversation, other) = (s.direct("alice", "ttl"), s.direct("alice", "other"));
+    let ttls = async || {
+        let labels = s.conversations.labels(&[conversation.clone(), other.clone()]).await.unwrap();
+        let lives = labels.into_iter().filter_map(|(conversation, label)| Some((conversation, label.ttl_seconds?)));
+        lives.collect::<BTreeMap<_, _>>()
+    };
+    assert!(ttls().await.is_empty());
+    s.conversations.set_direct_ttl(&conversation, Some(60)).await.unwrap();
+    s.conversations.heat(&conversation, Timestamp(5_000)).await.unwrap();
+    assert_eq!(ttls().await, [(conversation.clone(), 60)].into());
+    let standing = s.conversations.standing(&conversation, &s.user("alice")).await.unwrap();
+    assert_eq!((standing.ttl_seconds(), standing.hot_until), (Some(60), Timestamp(5_000)));
+    s.conversations.set_direct_ttl(&conversation, None).await.unwrap();
+    assert!(ttls().await.is_empty());
+    assert_eq!(s.conversations.standing(&conversation, &s.user("alice")).await.unwrap().ttl_seconds(), None);
 }

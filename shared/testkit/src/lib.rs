@@ -9,18 +9,34 @@
     reason = "a check that does not hold panics: that is its answer"
 )]
 
+mod annotations;
 mod conversations;
+mod groups;
+mod invites;
 mod log;
+mod media;
+mod personal;
+mod push;
 mod sessions;
 
+pub use annotations::*;
 pub use conversations::*;
+pub use groups::*;
+pub use invites::*;
 pub use log::*;
+pub use media::*;
+pub use personal::*;
+pub use push::*;
 pub use sessions::*;
 
 use tidings_domain::{
+    annotations::{Annotations, Eraser},
     ids::{ClientMsgId, ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     log::{Content, ContentKind, ConversationState, Entry, EventKind},
-    ports::{Conversations, Devices, Log, Sessions, Tickets},
+    media::Media,
+    ports::{Conversations, DeviceRegistry, Devices, Invites, Log, Personal, PushMarks, Rules, Sessions, Tickets},
+    schedule::Schedule,
+    timers::Timers,
 };
 
 /// The ports under test, and names that nothing else has.
@@ -30,12 +46,32 @@ pub struct Subject<'a> {
     pub log: &'a dyn Log,
     /// Conversations and members.
     pub conversations: &'a dyn Conversations,
+    /// Ways into groups.
+    pub invites: &'a dyn Invites,
     /// Live sockets.
     pub sessions: &'a dyn Sessions,
     /// Devices.
     pub devices: &'a dyn Devices,
+    /// What devices have registered.
+    pub registry: &'a dyn DeviceRegistry,
+    /// Marks of pushes.
+    pub marks: &'a dyn PushMarks,
+    /// What users have ruled.
+    pub rules: &'a dyn Rules,
+    /// What users keep.
+    pub personal: &'a dyn Personal,
     /// Connect tickets.
     pub tickets: &'a dyn Tickets,
+    /// Rows about single messages.
+    pub annotations: &'a dyn Annotations,
+    /// The log's content.
+    pub eraser: &'a dyn Eraser,
+    /// Timers.
+    pub timers: &'a dyn Timers,
+    /// Rows about content in object storage.
+    pub media: &'a dyn Media,
+    /// Scheduled messages.
+    pub schedule: &'a dyn Schedule,
     /// Part of each name.
     pub run: &'a str,
 }
@@ -74,9 +110,15 @@ impl Subject<'_> {
                 in_reply_to: None,
                 thread_root: None,
                 mentions: vec![self.user("bob")],
+                mentions_all: true,
+                is_view_once: true,
+                forwards: 2,
+                choices: vec!["yes".into()],
                 ttl_seconds: Some(60),
                 envelopes: [(DeviceId::parse("web").unwrap(), "AAAA".into())].into(),
             },
+            membership: None,
+            erased: None,
             state: ConversationState { epoch: 2, membership_version: Sequence(1) },
         }
     }
@@ -91,14 +133,53 @@ macro_rules! conformance {
         $test!(of_concurrent_appends_one_wins);
         $test!(a_log_reads_across_partitions_in_both_directions);
         $test!(a_tail_is_found_from_any_known_sequence);
+        $test!(a_row_of_many_reads_like_many_rows);
+        $test!(a_conversation_is_hot_until_the_latest_moment);
         $test!(marks_rise_and_read_implies_delivered);
         $test!(a_member_row_advances_by_the_highest_and_collects_its_rings);
         $test!(a_ring_keeps_the_last_64_in_any_order);
         $test!(a_group_row_is_not_made_by_a_late_event);
         $test!(activity_lists_latest_first_and_pages);
         $test!(a_standing_tells_the_senders_row);
+        $test!(a_member_row_is_not_moved_over_what_it_lacks);
+        $test!(preferences_are_set_and_taken_away);
+        $test!(the_life_of_messages_is_kept_on_the_head);
+        $test!(a_group_reads_back);
+        $test!(a_change_of_a_group_is_whole_or_not_at_all);
+        $test!(roles_and_settings_change);
+        $test!(of_two_who_change_one_thing_one_wins);
+        $test!(ways_into_a_group_read_back);
+        $test!(an_entrance_is_on_condition);
+        $test!(changes_page_in_their_order);
+        $test!(drafts_and_stars_page_without_what_is_gone);
+        $test!(hidden_messages_are_found_by_their_place);
+        $test!(drafts_are_counted);
+        $test!(the_reach_of_a_pulled_group_begins_rises_and_ends);
+        $test!(reading_in_a_pulled_group_leaves_the_row_at_the_far_end);
         $test!(a_session_is_its_sockets_alone);
+        $test!(subscribers_are_listed_by_place);
         $test!(a_device_is_known_from_its_first_use);
         $test!(a_ticket_is_taken_once);
+        $test!(a_registration_reads_back);
+        $test!(a_revoked_device_stays_revoked);
+        $test!(an_endpoint_goes_if_it_is_still_the_devices);
+        $test!(a_token_has_one_holder);
+        $test!(a_device_is_woken_once_in_a_time);
+        $test!(marks_of_pushes_rise);
+        $test!(blocks_and_quiet_times_are_kept);
+        $test!(an_edit_and_a_deletion_see_one_another);
+        $test!(the_latest_word_of_each_user_is_counted);
+        $test!(words_at_once_are_all_counted);
+        $test!(pins_are_as_the_latest_event_says);
+        $test!(replies_are_counted_once);
+        $test!(a_message_is_opened_once_by_each);
+        $test!(content_goes_and_the_entry_stays);
+        $test!(timers_are_found_in_their_minute);
+        $test!(media_is_begun_once_and_within_the_days_quota);
+        $test!(media_changes_are_of_one_object);
+        $test!(media_is_ready_after_all_checks);
+        $test!(media_lives_while_a_message_refers_to_it);
+        $test!(media_is_looked_at_in_its_minute);
+        $test!(a_scheduled_message_waits_for_its_minute);
     };
 }

@@ -1,7 +1,7 @@
 //! Sessions, devices and tickets.
 
 use tidings_domain::{
-    ids::{ConnectionId, Timestamp},
+    ids::{ConnectionId, ConversationId, Timestamp},
     ports::Refresh,
     session::{Grant, Session},
 };
@@ -65,4 +65,34 @@ pub async fn a_ticket_is_taken_once(s: Subject<'_>) {
     s.tickets.put(&hash, &grant).await.unwrap();
     assert_eq!(s.tickets.take(&hash).await.unwrap(), Some(grant));
     assert_eq!(s.tickets.take(&hash).await.unwrap(), None);
+}
+
+/// Subscribers of a group are listed by place, from any place on; one is its latest socket's alone.
+pub async fn subscribers_are_listed_by_place(s: Subject<'_>) {
+    let conversation = ConversationId::parse(&format!("g:subscribers-{}", s.run)).unwrap();
+    let session = |user: &str, name: &str| Session {
+        owner: s.device(user, "phone"),
+        connection: connection(name),
+        endpoint: "https://cell.example/v1".into(),
+        connected_at: NOW,
+        active_at: NOW,
+        expires_at: NOW.plus_ms(7_200_000),
+    };
+    let mut all: Vec<Session> = ["a", "b", "c", "d", "e"].map(|user| session(user, "one")).into();
+    for session in &all {
+        s.sessions.subscribe(&conversation, session).await.unwrap();
+        assert!(s.sessions.of_user(&session.owner.user).await.unwrap().is_empty(), "it is no session");
+    }
+    all.sort_by_key(Session::place);
+    let from = async |place: u32, limit| s.sessions.subscribers(&conversation, place, limit).await.unwrap();
+    assert_eq!(from(0, 9).await, all);
+    assert_eq!(from(0, 2).await, all[..2]);
+    assert_eq!(from(all[3].place(), 9).await, all[3..]);
+    assert_eq!(from(all[1].place() + 1, 2).await, all[2..4]);
+    let again = Session { connection: connection("two"), ..all[0].clone() };
+    s.sessions.subscribe(&conversation, &again).await.unwrap();
+    s.sessions.unsubscribe(&conversation, &all[0].owner, &connection("one")).await.unwrap();
+    assert_eq!(from(0, 1).await, std::slice::from_ref(&again), "the late farewell of the first");
+    s.sessions.unsubscribe(&conversation, &again.owner, &again.connection).await.unwrap();
+    assert_eq!(from(0, 9).await, all[1..]);
 }

@@ -1,0 +1,50 @@
+//! Who calls the HTTP API.
+//!
+//! The functions verify the bearer token themselves. An authorizer of API Gateway could only answer
+//! 403, with a body of its own, and would cost a second invocation.
+
+use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
+use tidings_domain::{
+    ids::{DeviceId, Sender},
+    ports::{Clock, Devices},
+};
+use tidings_events::HttpRequest;
+use tidings_protocol::ParseError;
+use tidings_store::{DynamoDevices, DynamoTickets};
+
+use crate::{aws::Adapters, clock::SystemClock, config::ConfigError, failure::Failure};
+
+/// The device of a caller that names none.
+const UNNAMED_DEVICE: &str = "http";
+
+/// Verifies callers.
+pub struct Callers {
+    tokens: TokenVerifier,
+    tickets: DynamoTickets,
+    devices: DynamoDevices,
+}
+
+impl Callers {
+    /// Builds the verifier from its configuration.
+    pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
+        Ok(Self { tokens: adapters.tokens()?, tickets: adapters.tickets()?, devices: adapters.devices()? })
+    }
+
+    /// The user, by the bearer token, and the device that the request names; a new one is made known.
+    pub async fn verify(&self, request: &HttpRequest) -> Result<Sender, Failure> {
+        let device = request.header("x-device-id").unwrap_or(UNNAMED_DEVICE);
+        if let Err(error) = DeviceId::parse(device) {
+            return Err(ParseError::field("X-Device-Id", format_args!("must be {}", error.rule)).into());
+        }
+        let Some(token) = request.bearer() else {
+            return Err(ConnectError::Unauthorized("Authorization: Bearer is missing".into()).into());
+        };
+        let ports =
+            ConnectPorts { tokens: &self.tokens, tickets: &self.tickets, devices: &self.devices, clock: &SystemClock };
+        let caller = authenticate(ports, Credential::Token { token, device }).await?;
+        if !caller.is_known && !self.devices.touch(&caller.owner, SystemClock.now()).await? {
+            return Err(ConnectError::Revoked.into());
+        }
+        Ok(caller.owner)
+    }
+}
