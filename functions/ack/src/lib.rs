@@ -13,7 +13,8 @@ use tidings_protocol::{
     parse_body,
 };
 use tidings_runtime::{
-    Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock, config::ConfigError,
+    Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
+    config::{self, ConfigError},
 };
 use tidings_store::{DynamoConversations, DynamoLog};
 
@@ -21,11 +22,17 @@ struct Ack {
     log: DynamoLog,
     conversations: DynamoConversations,
     bus: KinesisBus,
+    aggregate_members: u64,
 }
 
 /// Builds the function from its configuration.
 pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
-    let handler = Ack { log: adapters.log()?, conversations: adapters.conversations()?, bus: adapters.bus()? };
+    let handler = Ack {
+        log: adapters.log()?,
+        conversations: adapters.conversations()?,
+        bus: adapters.bus()?,
+        aggregate_members: config::number("AGGREGATE_RECEIPTS_MEMBERS", 2, 10_000)?,
+    };
     FrameFunction::new(Arc::new(handler), Refusals::Posted(Box::new(adapters.gateway())))
 }
 
@@ -42,6 +49,7 @@ impl FrameHandler for Ack {
                 conversations: &self.conversations,
                 bus: &self.bus,
                 clock: &SystemClock,
+                aggregate_members: self.aggregate_members,
             };
             raise(ports, &frame.socket.owner, &conversation, mark, at).await?;
             Ok(None)

@@ -4,13 +4,13 @@
 //! 403, with a body of its own, and would cost a second invocation.
 
 use serde_json::Value;
-use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate, issue_ticket};
+use tidings_auth::issue_ticket;
 use tidings_bus::KinesisBus;
 use tidings_domain::{
     history::{ReadPorts, page},
-    ids::{DeviceId, Sender},
-    limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX},
-    ports::{BoxFuture, Clock, Devices},
+    ids::Sender,
+    limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX, RECEIPTS_PAGE_MAX},
+    ports::{BoxFuture, Clock},
     receipts::{ReceiptPorts, raise, status},
     sync::{SyncPorts, list},
 };
@@ -21,45 +21,44 @@ use tidings_protocol::{
     http::{Ticket, TicketRequest},
 };
 use tidings_runtime::{
-    Adapters, Failure, Function, FunctionError, HttpAnswer, HttpRequest, MessageSender, SystemClock,
-    config::ConfigError,
+    Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, MessageSender, SystemClock,
+    config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoSessions, DynamoTickets};
-
-/// The device of a caller that names none.
-const UNNAMED_DEVICE: &str = "http";
+use tidings_store::{DynamoConversations, DynamoLog, DynamoPersonal, DynamoSessions, DynamoTickets};
 
 /// The function.
 pub struct Api {
-    tokens: TokenVerifier,
+    callers: Callers,
     tickets: DynamoTickets,
-    devices: DynamoDevices,
     log: DynamoLog,
     conversations: DynamoConversations,
+    personal: DynamoPersonal,
     sessions: DynamoSessions,
     bus: KinesisBus,
     gateway: ApiGateway,
     sender: MessageSender,
+    aggregate_members: u64,
 }
 
 impl Api {
     /// Builds the function from its configuration.
     pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
         Ok(Self {
-            tokens: adapters.tokens()?,
+            callers: Callers::build(adapters)?,
             tickets: adapters.tickets()?,
-            devices: adapters.devices()?,
             log: adapters.log()?,
             conversations: adapters.conversations()?,
+            personal: adapters.personal()?,
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
             gateway: adapters.gateway(),
             sender: MessageSender::build(adapters)?,
+            aggregate_members: config::number("AGGREGATE_RECEIPTS_MEMBERS", 2, 10_000)?,
         })
     }
 
     async fn answer(&self, request: &HttpRequest) -> Result<HttpAnswer, Failure> {
-        let caller = self.authenticate(request).await?;
+        let caller = self.callers.verify(request).await?;
         match request.route_key.as_str() {
             "POST /tickets" => self.ticket(request, &caller).await,
             "GET /sync" => self.sync(request, &caller).await,
@@ -70,23 +69,6 @@ impl Api {
             "POST /reads" => self.raise(&caller, convert::read_request(&request.body()?)?).await,
             _ => Err(Failure::new(ErrorCode::NotFound, "there is no such call")),
         }
-    }
-
-    async fn authenticate(&self, request: &HttpRequest) -> Result<Sender, Failure> {
-        let device = request.header("x-device-id").unwrap_or(UNNAMED_DEVICE);
-        if let Err(error) = DeviceId::parse(device) {
-            return Err(ParseError::field("X-Device-Id", format_args!("must be {}", error.rule)).into());
-        }
-        let Some(token) = request.bearer() else {
-            return Err(ConnectError::Unauthorized("Authorization: Bearer is missing".into()).into());
-        };
-        let ports =
-            ConnectPorts { tokens: &self.tokens, tickets: &self.tickets, devices: &self.devices, clock: &SystemClock };
-        let caller = authenticate(ports, Credential::Token { token, device }).await?;
-        if !caller.is_known {
-            self.devices.touch(&caller.owner, SystemClock.now()).await?;
-        }
-        Ok(caller.owner)
     }
 
     async fn ticket(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
@@ -102,6 +84,7 @@ impl Api {
         let ports = SyncPorts {
             log: &self.log,
             conversations: &self.conversations,
+            personal: &self.personal,
             sessions: &self.sessions,
             gateway: &self.gateway,
             clock: &SystemClock,
@@ -115,7 +98,12 @@ impl Api {
         let conversation = convert::conversation_id("id", request.path("id"))?;
         let span = convert::span(request.query_number("since")?, request.query_number("before")?)?;
         let limit = convert::limit(request.query_number("limit")?, PULL_LIMIT_MAX)?;
-        let ports = ReadPorts { log: &self.log, conversations: &self.conversations, clock: &SystemClock };
+        let ports = ReadPorts {
+            log: &self.log,
+            conversations: &self.conversations,
+            personal: &self.personal,
+            clock: &SystemClock,
+        };
         let page = page(ports, &caller.user, &conversation, span, limit).await?;
         Ok(HttpAnswer::json(&convert::message_page(&page, &caller.device, SystemClock.now())))
     }
@@ -124,12 +112,15 @@ impl Api {
         let conversation = convert::conversation_id("id", request.path("id"))?;
         let message = request.query("messageId").ok_or_else(|| ParseError::field("messageId", "must be given"))?;
         let message = convert::message_id("messageId", message)?;
-        let report = status(self.receipt_ports(), &caller.user, &conversation, message).await?;
+        let after = request.query("cursor").map(|cursor| convert::user_id("cursor", cursor)).transpose()?;
+        let limit = convert::limit(request.query_number("limit")?, RECEIPTS_PAGE_MAX)?;
+        let ports = self.receipt_ports();
+        let report = status(ports, &caller.user, &conversation, message, after.as_ref(), limit).await?;
         Ok(HttpAnswer::json(&convert::receipts(&report)))
     }
 
     async fn send(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
-        let sent = self.sender.send(caller, request.body()?).await?;
+        let sent = self.sender.send_and_wait(caller, request.body()?).await?;
         Ok(HttpAnswer::frame(&ServerFrame::Sent(sent)))
     }
 
@@ -140,7 +131,13 @@ impl Api {
     }
 
     fn receipt_ports(&self) -> ReceiptPorts<'_> {
-        ReceiptPorts { log: &self.log, conversations: &self.conversations, bus: &self.bus, clock: &SystemClock }
+        ReceiptPorts {
+            log: &self.log,
+            conversations: &self.conversations,
+            bus: &self.bus,
+            clock: &SystemClock,
+            aggregate_members: self.aggregate_members,
+        }
     }
 }
 

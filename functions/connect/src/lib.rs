@@ -1,6 +1,6 @@
 //! A socket opens: the device becomes known. Its session begins with its `session.hello`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidings_domain::ports::{BoxFuture, Clock, Devices};
 use tidings_runtime::{
     Adapters, Function, FunctionError, SystemClock, WebSocketEvent, answer_nothing, config::ConfigError,
@@ -24,8 +24,9 @@ impl Function for Connect {
         Box::pin(async move {
             let socket = WebSocketEvent::parse(event)?.socket(&"".into())?;
             let noted = self.devices.touch(&socket.owner, SystemClock.now()).await;
-            noted.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
-            Ok(answer_nothing())
+            let is_welcome = noted.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
+            // It was revoked since the authorizer looked.
+            Ok(if is_welcome { answer_nothing() } else { json!({ "statusCode": 403 }) })
         })
     }
 }

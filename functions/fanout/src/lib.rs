@@ -1,37 +1,42 @@
 //! The durable lane: consumes the stream of events.
 
 use serde_json::Value;
-use tidings_bus::FailureQueue;
+use tidings_bus::{FailureQueue, SqsPushQueue};
 use tidings_domain::{
     fanout::{FanoutPorts, fan_out},
+    limits::ANNOUNCED_AT_ONCE_MAX,
     ports::BoxFuture,
 };
 use tidings_gateway::ApiGateway;
 use tidings_runtime::{
     Adapters, Function, FunctionError, SystemClock,
     config::{self, ConfigError},
-    kinesis_records,
+    finish_batch, stream_records,
 };
-use tidings_store::{DynamoConversations, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoSessions};
 
 /// The function.
 pub struct Fanout {
+    log: DynamoLog,
     conversations: DynamoConversations,
     sessions: DynamoSessions,
     gateway: ApiGateway,
     failures: FailureQueue,
-    push_members_max: usize,
+    pushes: SqsPushQueue,
+    announce_max: usize,
 }
 
 impl Fanout {
     /// Builds the function from its configuration.
     pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
         Ok(Self {
+            log: adapters.log()?,
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
             gateway: adapters.gateway(),
             failures: adapters.failures("fanout")?,
-            push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
+            pushes: adapters.pushes()?,
+            announce_max: config::number("ANNOUNCE_MAX", 1, ANNOUNCED_AT_ONCE_MAX)?,
         })
     }
 }
@@ -39,15 +44,17 @@ impl Fanout {
 impl Function for Fanout {
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
-            let batch = kinesis_records(event)?;
+            let batch = stream_records(event)?;
             let ports = FanoutPorts {
+                log: &self.log,
                 conversations: &self.conversations,
                 sessions: &self.sessions,
                 gateway: &self.gateway,
+                pushes: &self.pushes,
                 clock: &SystemClock,
             };
-            let failures = fan_out(ports, self.push_members_max, batch.items).await;
-            Ok(batch.answer.finish(&self.failures, &failures).await)
+            let failures = fan_out(ports, self.announce_max, batch.items).await;
+            Ok(finish_batch(batch.answer, &self.failures, &failures).await)
         })
     }
 

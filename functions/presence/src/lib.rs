@@ -17,11 +17,12 @@ use tidings_runtime::{
     Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoPersonal, DynamoSessions};
 
 struct Presence {
     log: DynamoLog,
     conversations: DynamoConversations,
+    personal: DynamoPersonal,
     sessions: DynamoSessions,
     devices: DynamoDevices,
     gateway: ApiGateway,
@@ -33,6 +34,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
     let handler = Presence {
         log: adapters.log()?,
         conversations: adapters.conversations()?,
+        personal: adapters.personal()?,
         sessions: adapters.sessions()?,
         devices: adapters.devices()?,
         gateway: adapters.gateway(),
@@ -47,6 +49,7 @@ impl Presence {
         let ports = SyncPorts {
             log: &self.log,
             conversations: &self.conversations,
+            personal: &self.personal,
             sessions: &self.sessions,
             gateway: &self.gateway,
             clock: &SystemClock,

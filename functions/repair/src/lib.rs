@@ -6,11 +6,7 @@ use tidings_domain::{
     ports::BoxFuture,
     repair::{RepairPorts, repair},
 };
-use tidings_runtime::{
-    Adapters, Function, FunctionError, SystemClock,
-    config::{self, ConfigError},
-    log_entries,
-};
+use tidings_runtime::{Adapters, Function, FunctionError, SystemClock, config::ConfigError, finish_batch, log_entries};
 use tidings_store::{DynamoConversations, DynamoSessions};
 
 /// The function.
@@ -19,7 +15,6 @@ pub struct Repair {
     sessions: DynamoSessions,
     bus: KinesisBus,
     failures: FailureQueue,
-    push_members_max: usize,
 }
 
 impl Repair {
@@ -30,7 +25,6 @@ impl Repair {
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
             failures: adapters.failures("repair")?,
-            push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
     }
 }
@@ -45,8 +39,8 @@ impl Function for Repair {
                 bus: &self.bus,
                 clock: &SystemClock,
             };
-            let failures = repair(ports, self.push_members_max, batch.items).await;
-            Ok(batch.answer.finish(&self.failures, &failures).await)
+            let failures = repair(ports, batch.items).await;
+            Ok(finish_batch(batch.answer, &self.failures, &failures).await)
         })
     }
 

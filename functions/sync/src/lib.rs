@@ -18,11 +18,12 @@ use tidings_runtime::{
     Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoPersonal, DynamoSessions};
 
 struct Sync {
     log: DynamoLog,
     conversations: DynamoConversations,
+    personal: DynamoPersonal,
     sessions: DynamoSessions,
     gateway: ApiGateway,
     terms: SessionTerms,
@@ -33,6 +34,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
     let handler = Sync {
         log: adapters.log()?,
         conversations: adapters.conversations()?,
+        personal: adapters.personal()?,
         sessions: adapters.sessions()?,
         gateway: adapters.gateway(),
         terms: config::session_terms()?,
@@ -50,6 +52,7 @@ impl Sync {
         let ports = SyncPorts {
             log: &self.log,
             conversations: &self.conversations,
+            personal: &self.personal,
             sessions: &self.sessions,
             gateway: &self.gateway,
             clock: &SystemClock,
@@ -63,7 +66,12 @@ impl Sync {
 
     async fn pull(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
         let (conversation, span, limit) = pull_request(&parse_body(frame.text)?)?;
-        let ports = ReadPorts { log: &self.log, conversations: &self.conversations, clock: &SystemClock };
+        let ports = ReadPorts {
+            log: &self.log,
+            conversations: &self.conversations,
+            personal: &self.personal,
+            clock: &SystemClock,
+        };
         let owner = &frame.socket.owner;
         let page = page(ports, &owner.user, &conversation, span, limit).await?;
         Ok(ServerFrame::Page(sync_page(&conversation, &page, &owner.device, SystemClock.now())))
