@@ -10,16 +10,39 @@ pub(crate) fn text(message: &MessageNew) -> String {
     if message.expired {
         return "[expired]".to_owned();
     }
+    if message.deleted {
+        return "[deleted]".to_owned();
+    }
+    if message.viewed {
+        return "[opened]".to_owned();
+    }
+    if message.view_once {
+        return "[to be opened once]".to_owned();
+    }
+    content(message)
+}
+
+/// What a message says, whatever stands in the way of showing it.
+pub(crate) fn content(message: &MessageNew) -> String {
     let payload = message.payload.value();
     let said = payload.get("text").and_then(Value::as_str);
+    let about = message.target_sequence.map_or_else(|| "a message".to_owned(), |number| format!("number {number}"));
     let text = match (message.event, said) {
         (MessageEvent::Message, Some(text)) => return clean(text),
-        (MessageEvent::Message, None) => format!("[{}]", kind(message.kind)),
+        (MessageEvent::Message, None) => format!("[{}]", kind(&message.kind)),
         (MessageEvent::Membership, _) => return membership(&payload),
-        (MessageEvent::Edit, Some(text)) => format!("[edit] {text}"),
-        (MessageEvent::Edit, None) => "[edit]".to_owned(),
-        (MessageEvent::Delete, _) => "[deleted a message]".to_owned(),
-        (MessageEvent::Reaction, _) => "[reaction]".to_owned(),
+        (MessageEvent::Edit, Some(text)) => format!("[edit of {about}] {text}"),
+        (MessageEvent::Edit, None) => format!("[edit of {about}]"),
+        (MessageEvent::Delete, _) => format!("[deleted {about}]"),
+        (MessageEvent::Reaction, _) => match &message.reaction {
+            Some(reaction) => format!("[reacted {reaction} to {about}]"),
+            None => format!("[took the reaction to {about} back]"),
+        },
+        (MessageEvent::Vote, _) if message.choices.is_empty() => format!("[took the vote in {about} back]"),
+        (MessageEvent::Vote, _) => format!("[voted {} in {about}]", message.choices.join(", ")),
+        (MessageEvent::Pin, _) => format!("[pinned {about}]"),
+        (MessageEvent::Unpin, _) => format!("[unpinned {about}]"),
+        (MessageEvent::Unknown, _) => "[something that this client does not know]".to_owned(),
         (MessageEvent::Commit, _) => "[new keys]".to_owned(),
     };
     clean(&text)
@@ -43,26 +66,36 @@ fn membership(payload: &Value) -> String {
     let (actor, user) = (field("actorUserId"), field("userId"));
     match payload.get("change").and_then(Value::as_str).unwrap_or_default() {
         "created" => format!("{actor} created the group"),
-        "added" => format!("{actor} added {user}"),
+        "added" => format!("{actor} added {}", users(payload).unwrap_or(user)),
         "removed" => format!("{actor} removed {user}"),
         "left" => format!("{user} left"),
-        "joined" => format!("{user} joined"),
+        "joined" if actor == user => format!("{user} joined by an invite"),
+        "joined" => format!("{actor} let {user} in"),
         "promoted" => format!("{actor} made {user} an admin"),
         "demoted" => format!("{actor} made {user} a member"),
         "renamed" => format!("{actor} renamed the group"),
+        "configured" => format!("{actor} changed the settings of the group"),
         "dissolved" => format!("{actor} dissolved the group"),
         other => format!("[{}]", clean(other)),
     }
 }
 
-fn kind(kind: Kind) -> &'static str {
+/// Whom an event is about, where they are several.
+fn users(payload: &Value) -> Option<String> {
+    let users = payload.get("userIds")?.as_array()?;
+    Some(users.iter().filter_map(Value::as_str).map(clean).collect::<Vec<_>>().join(", "))
+}
+
+fn kind(kind: &Kind) -> &str {
     match kind {
         Kind::Text => "text",
         Kind::Image => "image",
         Kind::Audio => "audio",
         Kind::Video => "video",
         Kind::Doc => "doc",
+        Kind::Poll => "poll",
         Kind::System => "system",
+        Kind::Other(name) => name,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A message to be.
 
 use serde_json::Value;
-use tidings_protocol::{Kind, MessageSend, Payload};
+use tidings_protocol::{Kind, MessageNew, MessageSend, Payload};
 
 /// A message before it is sent.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ impl Draft {
         self
     }
 
-    /// Users to draw the attention of.
+    /// Users to draw the attention of; `@all` is everyone, for the admins of a group.
     #[must_use]
     pub fn mentions(mut self, users: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.0.mentions = users.into_iter().map(Into::into).collect();
@@ -68,6 +68,31 @@ impl Draft {
     pub fn media_handle(mut self, handle: impl Into<String>) -> Self {
         self.0.media_handle = Some(handle.into());
         self
+    }
+
+    /// Each reader opens it once, by [`Http::open`](crate::Http::open).
+    #[must_use]
+    pub fn view_once(mut self) -> Self {
+        self.0.view_once = true;
+        self
+    }
+
+    /// The content of another message, passed on. Media is passed on by its handle, and needs its own
+    /// where that is of another conversation.
+    pub fn forward(message: &MessageNew) -> Self {
+        Self(MessageSend {
+            payload: message.payload.clone(),
+            kind: Some(message.kind.clone()),
+            forwards: Some(message.forwards + 1),
+            ..MessageSend::default()
+        })
+    }
+
+    /// A poll: the payload is `{"text": QUESTION, "choices": […]}`.
+    pub fn poll(question: impl Into<String>, choices: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let choices: Vec<String> = choices.into_iter().map(Into::into).collect();
+        let payload = serde_json::json!({ "text": question.into(), "choices": choices });
+        Self::payload(Payload::of(&payload)).kind(Kind::Poll)
     }
 
     /// The frame, for this conversation and at this time.

@@ -37,6 +37,8 @@ use crate::{
 const GREETING_MAX: Duration = Duration::from_secs(15);
 /// `sync.complete` may be lost: so long after the last drained message, the drain is over.
 const DRAIN_SILENCE_MAX: Duration = Duration::from_secs(15);
+/// A heartbeat is said once a day at least, whatever the service asks for.
+const HEARTBEAT_SECONDS_MAX: u64 = 24 * 3600;
 /// Marks whose refusal can still be told apart.
 const MARKS_REMEMBERED: usize = 64;
 /// Room in a hello for all but the cursors.
@@ -279,7 +281,7 @@ impl Engine {
 
     fn heartbeat(&mut self, now: Moment) {
         let Some(session) = &self.session else { return };
-        self.heartbeat_due = Some(now + Duration::from_secs(session.heartbeat_seconds.max(1)));
+        self.heartbeat_due = Some(now + heartbeat_interval(session));
         let id = self.requests.open(Waiter::Heartbeat, now);
         self.write(&ClientFrame::Heartbeat(Heartbeat { active: self.active }), Some(&id));
         self.listing.want(now);
@@ -324,6 +326,11 @@ impl Engine {
     fn write(&mut self, frame: &ClientFrame, id: Option<&str>) {
         self.frames.push_back(text_of(frame, id));
     }
+}
+
+/// How often the service wants to hear that one is there.
+fn heartbeat_interval(session: &SessionReady) -> Duration {
+    Duration::from_secs(session.heartbeat_seconds.clamp(1, HEARTBEAT_SECONDS_MAX))
 }
 
 /// The text of a frame with its `id`.

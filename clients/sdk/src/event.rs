@@ -9,8 +9,8 @@ use std::{
 
 use futures_util::Stream;
 use tidings_protocol::{
-    ConversationUpdated, DeviceChanged, MessageHidden, MessageNew, MessageSent, Receipt, SessionReady, Typing,
-    UserPresence,
+    ConversationSettings, ConversationUpdated, DeviceChanged, Draft as KeptDraft, MessageHidden, MessageNew,
+    MessageSent, Receipt, SessionReady, Typing, UserPresence,
 };
 use tokio::sync::mpsc;
 
@@ -66,6 +66,10 @@ pub enum Event {
     Hidden(MessageHidden),
     /// A member's devices changed.
     DeviceChanged(DeviceChanged),
+    /// The user has set something for a conversation, on this device or another.
+    Settings(ConversationSettings),
+    /// The user changed or deleted a draft on another device.
+    Draft(KeptDraft),
     /// A large conversation moved on. The client pulls what is new.
     ConversationUpdated(ConversationUpdated),
 }

@@ -11,8 +11,8 @@ use reqwest::{Method, StatusCode};
 use rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use tidings_protocol::{
-    Ack, ErrorFrame, MessageSent, Read,
-    http::{ConversationPage, MessagePage, Receipts, Ticket, TicketRequest},
+    Ack, ConversationSettings, ErrorFrame, MessageSent, Read,
+    http::{ConversationPage, MessagePage, Receipts, SettingsUpdate, Ticket, TicketRequest},
 };
 
 use crate::{
@@ -107,6 +107,16 @@ impl Http {
         self.get(&format!("/conversations/{}/receipts{query}", encoded(conversation))).await
     }
 
+    /// Sets something for a conversation: what is absent stays, an inner none takes a value away.
+    /// Answers the settings as they are then.
+    pub async fn set_settings(
+        &self,
+        conversation: &str,
+        update: &SettingsUpdate,
+    ) -> Result<ConversationSettings, HttpError> {
+        self.put(&format!("/conversations/{}/settings", encoded(conversation)), update).await
+    }
+
     /// Sends a message without a socket. `base_sequence` is the last sequence that the caller
     /// holds of the conversation; 0 is always right, and slower when an answer is lost.
     pub async fn send(&self, conversation: &str, draft: Draft, base_sequence: u64) -> Result<MessageSent, HttpError> {
@@ -132,16 +142,33 @@ impl Http {
         self.call(Method::POST, "/reads", Some(&|_| serde_json::to_string(&read))).await.map(drop)
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, HttpError> {
+    /// For addresses that are signed: no token goes there.
+    pub(crate) fn storage(&self) -> &reqwest::Client {
+        &self.0.client
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, HttpError> {
         decode(&self.call(Method::GET, path, None).await?)
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<T, HttpError> {
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, HttpError> {
+        decode(&self.call(Method::PUT, path, Some(&|_| serde_json::to_string(body))).await?)
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, HttpError> {
         decode(&self.call(Method::POST, path, Some(&|_| serde_json::to_string(body))).await?)
     }
 
     /// Makes a call; `body` is told the number of the try. A refused token is renewed once.
-    async fn call(&self, method: Method, path: &str, body: Option<Body<'_>>) -> Result<String, HttpError> {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Body<'_>>) -> Result<String, HttpError> {
         let (mut tries, mut fresh) = (0, false);
         loop {
             tries += 1;
@@ -187,7 +214,7 @@ impl Http {
     }
 }
 
-type Body<'a> = &'a (dyn Fn(u32) -> serde_json::Result<String> + Sync);
+pub(crate) type Body<'a> = &'a (dyn Fn(u32) -> serde_json::Result<String> + Sync);
 
 /// How long to wait at least before this may be tried again; none if that would not help.
 fn patience(error: &HttpError) -> Option<Duration> {
@@ -210,15 +237,15 @@ fn rejection(status: StatusCode, text: &str) -> HttpError {
     }
 }
 
-fn decode<T: DeserializeOwned>(text: &str) -> Result<T, HttpError> {
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, HttpError> {
     serde_json::from_str(text).map_err(HttpError::Decode)
 }
 
 #[derive(Default)]
-struct Query(String);
+pub(crate) struct Query(String);
 
 impl Query {
-    fn add(&mut self, name: &str, value: Option<impl fmt::Display>) {
+    pub(crate) fn add(&mut self, name: &str, value: Option<impl fmt::Display>) {
         if let Some(value) = value {
             self.0.push(if self.0.is_empty() { '?' } else { '&' });
             self.0.push_str(name);

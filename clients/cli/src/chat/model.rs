@@ -49,10 +49,20 @@ pub(crate) enum Tick {
     Read,
 }
 
+/// What was said about a message.
+#[derive(Clone, Debug)]
+enum Said {
+    Edit(String),
+    Deletion,
+    Reaction { by: String, reaction: Option<String> },
+}
+
 pub(crate) struct Chat {
     pub(crate) me: String,
     pub(crate) conversation: String,
     pub(crate) entries: BTreeMap<u64, Entry>,
+    /// By message, then in the order in which it was said.
+    said: BTreeMap<u64, BTreeMap<u64, Said>>,
     pub(crate) pending: Vec<Pending>,
     pub(crate) connection: Connection,
     pub(crate) presence: Option<UserPresence>,
@@ -78,6 +88,7 @@ impl Chat {
             me: me.to_owned(),
             conversation: conversation.to_owned(),
             entries: BTreeMap::new(),
+            said: BTreeMap::new(),
             pending: Vec::new(),
             connection: Connection::Connecting,
             presence: None,
@@ -107,6 +118,9 @@ impl Chat {
                     self.unseen += 1;
                 }
                 return Some(sequence);
+            }
+            Event::Hidden(hidden) if hidden.conversation_id == self.conversation => {
+                self.entries.retain(|_, entry| entry.message_id != hidden.message_id);
             }
             Event::MessageSent(sent) if sent.conversation_id == self.conversation => self.sent(&sent),
             Event::SendFailed { client_msg_id, error, .. } => self.failed(&client_msg_id, &error),
@@ -221,18 +235,67 @@ impl Chat {
         self.presence.as_ref().is_some_and(|presence| presence.state == PresenceState::Online)
     }
 
+    /// What an entry says by now: its last edit, or that it was deleted, and the reactions to it.
+    pub(crate) fn shown(&self, sequence: u64, entry: &Entry) -> String {
+        let Some(said) = self.said.get(&sequence) else { return entry.text.clone() };
+        let mut text = entry.text.clone();
+        let mut reactions: BTreeMap<&str, &str> = BTreeMap::new();
+        for said in said.values() {
+            match said {
+                Said::Edit(edited) => text = format!("{edited} (edited)"),
+                Said::Deletion => return "[deleted]".to_owned(),
+                Said::Reaction { by, reaction: Some(reaction) } => drop(reactions.insert(by, reaction)),
+                Said::Reaction { by, reaction: None } => drop(reactions.remove(by.as_str())),
+            }
+        }
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for reaction in reactions.into_values() {
+            *counts.entry(reaction).or_default() += 1;
+        }
+        for (reaction, count) in counts {
+            text.push_str("  ");
+            text.push_str(reaction);
+            if count > 1 {
+                text.push_str(&count.to_string());
+            }
+        }
+        text
+    }
+
+    /// Keeps what is said about another message; the service has seen to it that it may be said.
+    fn note(&mut self, message: &MessageNew) {
+        let Some(target) = message.target_sequence else { return };
+        let by = message.sender_user_id.clone();
+        let said = match message.event {
+            MessageEvent::Edit if message.deleted => return,
+            MessageEvent::Edit => {
+                Said::Edit(render::clean(message.payload.value()["text"].as_str().unwrap_or_default()))
+            }
+            MessageEvent::Delete => Said::Deletion,
+            MessageEvent::Reaction => Said::Reaction { by, reaction: message.reaction.as_deref().map(render::clean) },
+            _ => return,
+        };
+        self.said.entry(target).or_default().insert(message.sequence, said);
+    }
+
     /// True where it was not here before.
     fn insert(&mut self, message: &MessageNew) -> bool {
         if message.sender_user_id != self.me {
             // Whoever writes is a member, and has read nothing that is known of.
             self.marks.entry(message.sender_user_id.clone()).or_default();
         }
+        self.note(message);
+        let sender = render::clean(&message.sender_user_id);
+        let text = render::text(message);
         let entry = Entry {
             message_id: message.message_id.clone(),
-            sender: render::clean(&message.sender_user_id),
-            text: render::text(message),
+            text: match message.event {
+                MessageEvent::Message | MessageEvent::Membership => text,
+                _ => format!("{sender}: {text}"),
+            },
+            sender,
             ts: message.ts,
-            is_notice: message.event == MessageEvent::Membership,
+            is_notice: message.event != MessageEvent::Message,
         };
         self.pending
             .retain(|pending| message.sender_user_id != self.me || pending.client_msg_id != message.client_msg_id);
@@ -320,6 +383,12 @@ mod tests {
         let other = message(9, &json!({"conversationId": "g:other"}));
         assert_eq!(chat.event(Event::Message(Box::new(other)), 1), None);
         assert_eq!(chat.event(Event::Message(Box::new(message(2, &json!({})))), 1), Some(2));
+        let hidden = tidings_sdk::protocol::MessageHidden {
+            conversation_id: chat.conversation.clone(),
+            message_id: chat.entries[&2].message_id.clone(),
+        };
+        chat.event(Event::Hidden(hidden), 1);
+        assert_eq!(chat.entries.len(), 0, "deleted for oneself, on any device");
         chat.history(&[message(1, &json!({})), message(2, &json!({}))], true);
         assert_eq!((chat.entries.len(), chat.first(), chat.has_older), (2, Some(1), true));
     }
@@ -376,5 +445,26 @@ mod tests {
         chat.event(Event::Disconnected { reason, retry_in: Some(std::time::Duration::from_secs(3)) }, 1_000);
         let expected = Connection::Offline { reason: "no answer".into(), retry_at_ms: Some(4_000) };
         assert_eq!((&chat.connection, chat.is_peer_online()), (&expected, false));
+    }
+
+    #[test]
+    fn a_message_is_shown_as_it_is_by_now() {
+        let mut chat = chat();
+        let about = |sequence: u64, mut fields: serde_json::Value| {
+            fields["targetSequence"] = json!(1);
+            Event::Message(Box::new(message(sequence, &fields)))
+        };
+        // What is said about a message may be known before it.
+        chat.event(about(2, json!({ "event": "edit", "payload": { "text": "hello" } })), 1);
+        chat.event(about(3, json!({ "event": "reaction", "reaction": "👍", "senderUserId": "bob" })), 1);
+        chat.event(about(4, json!({ "event": "reaction", "reaction": "👍", "senderUserId": "carl" })), 1);
+        chat.event(Event::Message(Box::new(message(1, &json!({ "payload": { "text": "hallo" } })))), 1);
+        let shown = |chat: &Chat| chat.shown(1, &chat.entries[&1]);
+        assert_eq!(shown(&chat), "hello (edited)  👍2");
+        chat.event(about(5, json!({ "event": "reaction", "senderUserId": "bob" })), 1);
+        assert_eq!(shown(&chat), "hello (edited)  👍");
+        chat.event(about(6, json!({ "event": "delete" })), 1);
+        assert_eq!(shown(&chat), "[deleted]");
+        assert!(chat.entries[&6].is_notice);
     }
 }

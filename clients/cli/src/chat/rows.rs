@@ -78,9 +78,9 @@ fn of_entry(chat: &Chat, sequence: u64, entry: &Entry, width: usize, zone: &Zone
             Tick::Delivered => Span::styled("✓✓", DIM),
             Tick::Read => Span::styled("✓✓", READ),
         };
-        block(&time, &entry.sender, OWN, &entry.text, Some(tick), width)
+        block(&time, &entry.sender, OWN, &chat.shown(sequence, entry), Some(tick), width)
     } else {
-        block(&time, &entry.sender, name_style(&entry.sender), &entry.text, None, width)
+        block(&time, &entry.sender, name_style(&entry.sender), &chat.shown(sequence, entry), None, width)
     };
     if let Some(last) = rows.last_mut() {
         last.ends = Some(sequence);

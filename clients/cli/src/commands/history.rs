@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Print each message as one line of JSON.
     #[arg(long)]
     json: bool,
+    /// Print the number of each message before it.
+    #[arg(long, conflicts_with = "json")]
+    numbers: bool,
 }
 
 pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
@@ -33,7 +36,9 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
         if args.json {
             output::json(&message)?;
         } else {
-            output::line(&render::line(&message, &service.user, &zone, false))?;
+            let line = render::line(&message, &service.user, &zone, false);
+            let number = if args.numbers { format!("{:>5}  ", message.sequence) } else { String::new() };
+            output::line(&format!("{number}{line}"))?;
         }
     }
     Ok(())

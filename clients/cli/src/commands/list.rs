@@ -42,9 +42,17 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
     table(&conversations, &service.user, &Zone::local(), now_ms()).iter().try_for_each(|line| output::line(line))
 }
 
+/// A group's title is followed by its id, by which commands know it.
+fn title(row: &ConversationSummary, me: &str) -> String {
+    let name = render::clean(names::title(me, &row.conversation_id));
+    match &row.title {
+        Some(title) => format!("{}  {name}", render::clean(title)),
+        None => name,
+    }
+}
+
 fn table(conversations: &[ConversationSummary], me: &str, zone: &Zone, now_ms: u64) -> Vec<String> {
-    let titles: Vec<String> =
-        conversations.iter().map(|row| render::clean(names::title(me, &row.conversation_id))).collect();
+    let titles: Vec<String> = conversations.iter().map(|row| title(row, me)).collect();
     let width = titles.iter().map(|title| title.width()).max().unwrap_or(0);
     let line = |(row, title): (&ConversationSummary, &String)| {
         let pad = " ".repeat(width - title.width());
@@ -53,8 +61,10 @@ fn table(conversations: &[ConversationSummary], me: &str, zone: &Zone, now_ms: u
             unread if unread >= UNREAD_EXACT_MAX => format!("  {UNREAD_EXACT_MAX}+ unread"),
             unread => format!("  {unread} unread"),
         };
-        let muted = if row.muted { "  muted" } else { "" };
-        format!("{title}{pad}  {}{unread}{muted}", zone.short(row.last_ts, now_ms))
+        let mentions = if row.mentions > 0 { format!("  {} mention you", row.mentions) } else { String::new() };
+        let flag = |is: bool, name: &str| if is { format!("  {name}") } else { String::new() };
+        let flags = [flag(row.pinned, "pinned"), flag(row.muted, "muted"), flag(row.archived, "archived")].concat();
+        format!("{title}{pad}  {}{unread}{mentions}{flags}", zone.short(row.last_ts, now_ms))
     };
     conversations.iter().zip(&titles).map(line).collect()
 }
@@ -72,13 +82,24 @@ mod tests {
             read_up_to: 5,
             delivered_up_to: 5,
             unread,
+            mentions: unread / 2,
             muted,
+            muted_until: None,
+            pinned: muted,
+            archived: muted,
+            title: conversation.strip_prefix("g:").map(|_| "The team".into()),
+            avatar: None,
+            ttl_seconds: None,
             last_ts,
+            last_message: None,
         };
         let rows = [row("u:alice|u:bob", 2, false, at), row("g:the-team", 100, true, at - 86_400_000)];
         assert_eq!(
             table(&rows, "alice", &Zone::utc(), at),
-            ["bob         12:03  2 unread", "g:the-team  23 Nov  100+ unread  muted"]
+            [
+                "bob                   12:03  2 unread  1 mention you",
+                "The team  g:the-team  23 Nov  100+ unread  50 mention you  pinned  muted  archived"
+            ]
         );
     }
 }

@@ -13,6 +13,8 @@ use tidings_sdk::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    clock::now_ms,
+    commands::message::numbered,
     failure::{Failure, Result},
     names, output,
     service::ServiceArgs,
@@ -27,6 +29,27 @@ pub(crate) struct Args {
     /// The text; several words are joined.
     #[arg(required = true)]
     text: Vec<String>,
+    /// Answer the message of this number.
+    #[arg(long, value_name = "NUMBER")]
+    reply: Option<u64>,
+    /// Say it in the thread of the message of this number.
+    #[arg(long, value_name = "NUMBER")]
+    thread: Option<u64>,
+    /// Draw the attention of these users; `@all` is everyone.
+    #[arg(long, value_name = "USER")]
+    mention: Vec<String>,
+    /// Each reader opens it once.
+    #[arg(long)]
+    once: bool,
+    /// It goes after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    life: Option<u64>,
+    /// A poll with these choices; the text is the question.
+    #[arg(long, value_name = "CHOICE")]
+    poll: Vec<String>,
+    /// Send it in so many seconds.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "wait")]
+    later: Option<u64>,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -57,7 +80,16 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
     let service = service.find()?;
     let conversation = names::conversation(&service.user, &args.to)?;
     let http = service.http("send").await?;
-    let sent = http.send(&conversation, Draft::text(args.text.join(" ")), 0).await?;
+    let draft = draft(&http, &conversation, &args).await?;
+    if let Some(seconds) = args.later {
+        let at = now_ms().saturating_add(seconds.saturating_mul(1000));
+        let scheduled = http.schedule(&conversation, draft, at).await?;
+        if args.json {
+            return output::json(&scheduled);
+        }
+        return output::line(&format!("to be sent in {seconds} s to {conversation}: {}", scheduled.message_id));
+    }
+    let sent = http.send(&conversation, draft, 0).await?;
     let status = match args.wait {
         Some(wait) => Some(wait_for(&http, &sent, wait, Duration::from_secs(args.timeout)).await?),
         None => None,
@@ -71,6 +103,25 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
         Some(ReceiptStatus::Read) => "read",
     };
     output::line(&format!("{mark}: number {} of {conversation}", sent.sequence))
+}
+
+async fn draft(http: &Http, conversation: &str, args: &Args) -> Result<Draft> {
+    let text = args.text.join(" ");
+    let mut draft = if args.poll.is_empty() { Draft::text(text) } else { Draft::poll(text, &args.poll) };
+    draft = draft.mentions(&args.mention);
+    if let Some(number) = args.reply {
+        draft = draft.in_reply_to(numbered(http, conversation, number).await?.message_id);
+    }
+    if let Some(number) = args.thread {
+        draft = draft.thread_root(numbered(http, conversation, number).await?.message_id);
+    }
+    if args.once {
+        draft = draft.view_once();
+    }
+    if let Some(seconds) = args.life {
+        draft = draft.ttl_seconds(seconds);
+    }
+    Ok(draft)
 }
 
 async fn wait_for(http: &Http, sent: &MessageSent, wait: Wait, timeout: Duration) -> Result<ReceiptStatus> {

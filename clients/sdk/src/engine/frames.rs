@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tidings_protocol::{ErrorFrame, MessageNew, MessageSent, ServerFrame, SessionReady, SyncPage, UserPresence};
+use tidings_protocol::{
+    ErrorFrame, MessageNew, MessageSent, SEQUENCE_MAX, ServerFrame, SessionReady, SyncPage, UserPresence, convert,
+};
 use tokio::sync::oneshot;
 
-use super::{DRAIN_SILENCE_MAX, Engine, Phase};
+use super::{DRAIN_SILENCE_MAX, Engine, Phase, heartbeat_interval};
 use crate::{
     error::{RequestError, SendError, retry_after},
     event::Event,
@@ -47,6 +49,33 @@ impl Waiter {
     }
 }
 
+/// A longer resume token is not kept, in bytes.
+const RESUME_TOKEN_BYTES_MAX: usize = 512;
+
+/// Whether this names a conversation.
+pub(super) fn names(conversation: &str) -> bool {
+    convert::conversation_id("conversationId", conversation).is_ok()
+}
+
+/// Whether a frame speaks of conversations and places that there can be: who counts on from a place
+/// needs room to.
+fn is_sound(frame: &ServerFrame) -> bool {
+    let entry = |sequence: u64| (1..=SEQUENCE_MAX).contains(&sequence);
+    match frame {
+        ServerFrame::New(message) => names(&message.conversation_id) && entry(message.sequence),
+        ServerFrame::Sent(sent) => names(&sent.conversation_id) && entry(sent.sequence),
+        ServerFrame::ConversationUpdated(updated) => {
+            names(&updated.conversation_id) && updated.last_sequence <= SEQUENCE_MAX
+        }
+        ServerFrame::Page(page) => {
+            let of_page =
+                |message: &MessageNew| message.conversation_id == page.conversation_id && entry(message.sequence);
+            names(&page.conversation_id) && page.next <= SEQUENCE_MAX && page.messages.iter().all(of_page)
+        }
+        _ => true,
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -63,6 +92,9 @@ impl Engine {
             // API Gateway's own errors have no type: {"message": "Internal server error", …}.
             Err(error) => return tracing::warn!(%error, text, "not a frame"),
         };
+        if !is_sound(&frame) {
+            return tracing::warn!(text, "a frame of what no conversation has");
+        }
         let reply_to = serde_json::from_str::<Answer>(text).ok().and_then(|answer| answer.reply_to);
         match frame {
             ServerFrame::Ready(session) => self.ready(session, now),
@@ -72,7 +104,7 @@ impl Engine {
             ServerFrame::SyncComplete(complete) => {
                 self.drained(now);
                 // It spares the service to look again at what this drain has said.
-                self.resume_token = complete.resume_token.or(self.resume_token.take());
+                self.keep_resume_token(complete.resume_token);
                 self.events.push_back(Event::Synced { conversations: complete.conversations });
             }
             ServerFrame::ConversationUpdated(updated) => {
@@ -98,6 +130,8 @@ impl Engine {
             ServerFrame::Delivered(receipt) => self.events.push_back(Event::Delivered(receipt)),
             ServerFrame::Read(receipt) => self.events.push_back(Event::Read(receipt)),
             ServerFrame::Hidden(hidden) => self.events.push_back(Event::Hidden(hidden)),
+            ServerFrame::Draft(draft) => self.events.push_back(Event::Draft(draft)),
+            ServerFrame::Settings(settings) => self.events.push_back(Event::Settings(settings)),
             ServerFrame::Typing(typing) => self.events.push_back(Event::Typing(typing)),
             ServerFrame::DeviceChanged(changed) => self.events.push_back(Event::DeviceChanged(changed)),
         }
@@ -117,14 +151,19 @@ impl Engine {
 
     fn ready(&mut self, session: SessionReady, now: Moment) {
         self.phase = Phase::Draining(now + DRAIN_SILENCE_MAX);
-        self.resume_token = Some(session.resume_token.clone());
-        self.heartbeat_due = Some(now + Duration::from_secs(session.heartbeat_seconds.max(1)));
+        self.keep_resume_token(Some(session.resume_token.clone()));
+        self.heartbeat_due = Some(now + heartbeat_interval(&session));
         self.outbox.connected(session.send_window);
         self.inbox.drain_begins();
         self.listing.lose_patience_soon(now);
         self.session = Some(session.clone());
         self.events.push_back(Event::Ready(session));
         self.watch_again(now);
+    }
+
+    /// One that would not leave room in a hello for what is held is of no use.
+    fn keep_resume_token(&mut self, token: Option<String>) {
+        self.resume_token = token.filter(|token| token.len() <= RESUME_TOKEN_BYTES_MAX).or(self.resume_token.take());
     }
 
     fn message(&mut self, message: Box<MessageNew>, now: Moment) {

@@ -3,9 +3,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use tidings_protocol::http::ConversationSummary;
+use tidings_protocol::{SEQUENCE_MAX, http::ConversationSummary};
 
-use super::Engine;
+use super::{Engine, frames::names};
 use crate::machine::Moment;
 
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -75,6 +75,12 @@ impl Listing {
     }
 }
 
+/// As for frames: of conversations and places that there can be.
+fn is_sound(summary: &ConversationSummary) -> bool {
+    let places = [summary.last_sequence, summary.delivered_up_to, summary.read_up_to];
+    names(&summary.conversation_id) && places.into_iter().all(|place| place <= SEQUENCE_MAX)
+}
+
 impl Engine {
     /// A list to ask for now.
     pub(crate) fn list_request(&mut self, now: Moment) -> Option<ListRequest> {
@@ -96,7 +102,7 @@ impl Engine {
             return;
         };
         self.listing.cursor = Some(list.next);
-        for summary in list.conversations {
+        for summary in list.conversations.into_iter().filter(is_sound) {
             let conversation = summary.conversation_id;
             if self.inbox.held(&conversation).is_none() {
                 let delivery = self.inbox.place(&conversation, summary.delivered_up_to, now);

@@ -2,6 +2,8 @@ use rand::SeedableRng;
 use serde_json::{Value, json};
 use tidings_protocol::{MessageSend, Payload, http::ConversationSummary};
 
+mod any_frames;
+
 use super::*;
 use crate::{draft::Draft, error::RequestError};
 

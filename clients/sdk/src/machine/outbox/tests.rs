@@ -138,7 +138,7 @@ proptest! {
     /// Whatever happens: one unanswered message per conversation, never more than the window,
     /// first transmissions in the order of the pushes, attempts that count up, one base.
     #[test]
-    fn keeps_its_rules(steps in proptest::collection::vec(step(), 1..120)) {
+    fn keeps_its_rules(steps in proptest::collection::vec(step(), 1..120), chance in 0.0..=1.0) {
         let mut outbox = outbox(32);
         let mut now = Moment::ZERO;
         let mut pushed = 0_u32;
@@ -146,11 +146,16 @@ proptest! {
         let mut last_first: HashMap<String, u32> = HashMap::new();
         let mut attempts: HashMap<String, (u32, u64)> = HashMap::new();
         let mut window = 4_usize;
+        let mut not_before = Moment::ZERO;
+        let mut retry_at: HashMap<String, (Moment, Moment)> = HashMap::new();
+        let (mut taken, mut ended) = (HashSet::new(), HashSet::new());
         for step in steps {
             match step {
                 Step::Push(conversation) => {
                     pushed += 1;
-                    let _ = outbox.push(message(&format!("g:{conversation}"), &pushed.to_string()));
+                    if outbox.push(message(&format!("g:{conversation}"), &pushed.to_string())).is_ok() {
+                        taken.insert(pushed.to_string());
+                    }
                 }
                 Step::Transmit => {
                     let held = u64::from(pushed);
@@ -166,33 +171,51 @@ proptest! {
                             let last = last_first.insert(send.conversation_id.clone(), number);
                             prop_assert!(last.is_none_or(|last| last < number), "order within a conversation");
                         }
+                        prop_assert!(now >= not_before, "the pause that was asked for is kept");
+                        if let Some((earliest, latest)) = retry_at.remove(&id) {
+                            prop_assert!(now >= earliest, "a refused message waits as long as it was told");
+                            prop_assert!(latest <= earliest + Duration::from_secs(10), "and not much longer");
+                        }
+                        let is_again = flying.iter().any(|other| other.client_msg_id == id);
+                        prop_assert!(is_again || flying.len() < window, "never more unanswered than the window");
                         flying.retain(|other| other.client_msg_id != id);
                         flying.push(send);
                         let conversations: HashSet<_> = flying.iter().map(|send| &send.conversation_id).collect();
                         prop_assert_eq!(conversations.len(), flying.len());
                     }
-                    prop_assert!(outbox.in_flight <= window.max(flying.len()));
                 }
                 Step::Answer(index) if !flying.is_empty() => {
                     let send = flying.remove(index % flying.len());
                     prop_assert!(outbox.accepted(&send.conversation_id, &send.client_msg_id));
+                    prop_assert!(!outbox.accepted(&send.conversation_id, &send.client_msg_id), "an answer counts once");
+                    prop_assert!(ended.insert(send.client_msg_id));
                 }
                 Step::Refuse(index, passing) if !flying.is_empty() => {
                     let send = flying.remove(index % flying.len());
                     let after = passing.then_some(Duration::from_millis(500));
-                    let refusal = outbox.refused(&send.client_msg_id, after, now, 0.5);
+                    let refusal = outbox.refused(&send.client_msg_id, after, now, chance);
                     prop_assert_eq!(refusal == Refusal::Retry, passing);
+                    if passing {
+                        let State::Waiting(latest) = outbox.find(&send.client_msg_id).unwrap().state else {
+                            panic!("a refused message waits");
+                        };
+                        retry_at.insert(send.client_msg_id, (now + Duration::from_millis(500), latest));
+                    } else {
+                        prop_assert!(ended.insert(send.client_msg_id));
+                    }
                 }
                 Step::Wait(ms) => now += Duration::from_millis(ms),
                 Step::Reconnect => {
                     outbox.disconnected();
                     outbox.connected(4);
                     window = 4;
+                    not_before = Moment::ZERO;
                     flying.clear();
                 }
                 Step::Slow(to) => {
                     outbox.flow_control(to, Duration::from_millis(700), now);
                     window = (to as usize).max(1);
+                    not_before = now + Duration::from_millis(700);
                 }
                 Step::Answer(_) | Step::Refuse(..) => {}
             }
@@ -203,11 +226,13 @@ proptest! {
         while outbox.len() > 0 {
             now += TIMEOUT + Duration::from_secs(20);
             while let Some(send) = outbox.next(now, |_| Some(0)) {
-                outbox.accepted(&send.conversation_id, &send.client_msg_id);
+                prop_assert!(outbox.accepted(&send.conversation_id, &send.client_msg_id));
+                prop_assert!(ended.insert(send.client_msg_id));
             }
             rounds += 1;
             prop_assert!(rounds < 100);
         }
         prop_assert_eq!(outbox.wake(), None);
+        prop_assert_eq!(ended, taken, "each message is answered exactly once");
     }
 }

@@ -1,0 +1,262 @@
+//! `tidings media`: send a file, and get it.
+//!
+//! It is encrypted here, under a key that travels in the message. What was interrupted goes on where it stopped, by
+//! the same command.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tidings_sdk::{
+    Draft, chain,
+    media::{Attachment, MediaError, MediaFile, Sealing},
+    protocol::{Kind, Payload},
+};
+
+use crate::{
+    commands::message::numbered,
+    failure::{Failure, Result},
+    names, output,
+    service::ServiceArgs,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Send a file.
+    Send {
+        /// A user, or a conversation id.
+        to: String,
+        /// The file.
+        file: PathBuf,
+        /// Words to go with it.
+        #[arg(long, default_value = "")]
+        text: String,
+        /// Its type, where its name does not tell.
+        #[arg(long)]
+        mime: Option<String>,
+        /// Do not encrypt it: the service can look into it.
+        #[arg(long)]
+        plain: bool,
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Get the file of the message of a number.
+    Get {
+        /// A user, or a conversation id.
+        of: String,
+        /// The number of the message.
+        number: u64,
+        /// Where to; a folder, or a name. The default is its own name, in this folder.
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
+}
+
+pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
+    let work = async {
+        match args.action {
+            Action::Send { to, file, text, mime, plain, json } => {
+                let wanted = Wanted { to, file, text, mime, is_plain: plain, as_json: json };
+                send(service, &wanted).await
+            }
+            Action::Get { of, number, to } => get(service, &of, number, to).await,
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(
+            Failure::new("cancelled").with_help("the same command goes on where it stopped")
+        ),
+    }
+}
+
+struct Wanted {
+    to: String,
+    file: PathBuf,
+    text: String,
+    mime: Option<String>,
+    is_plain: bool,
+    as_json: bool,
+}
+
+async fn send(service: &ServiceArgs, wanted: &Wanted) -> Result<()> {
+    let service = service.find()?;
+    let conversation = names::conversation(&service.user, &wanted.to)?;
+    let http = service.http("media").await?;
+    let begun = if wanted.is_plain { None } else { Some(Begun::of(&wanted.file, &conversation)?) };
+    let sealing = begun.as_ref().map(|begun| begun.sealing.clone());
+    let file = MediaFile::open(&wanted.file, wanted.mime.as_deref(), sealing).await?;
+    let bar = Bar::new();
+    let handle = http.upload_media(&conversation, &file, &|done, total| bar.at(done, total)).await?;
+    bar.0.finish_and_clear();
+    let payload = json!({ "text": wanted.text, "media": file.attachment() });
+    let draft = Draft::payload(Payload::of(&payload)).kind(kind_of(&file.attachment().mime)).media_handle(&handle);
+    let sent = http.send(&conversation, draft, 0).await?;
+    if begun.is_some() {
+        Begun::done(&wanted.file);
+    }
+    if wanted.as_json {
+        return output::json(&json!({ "mediaHandle": handle, "sent": sent }));
+    }
+    output::line(&format!("sent: number {} of {conversation}", sent.sequence))
+}
+
+async fn get(service: &ServiceArgs, of: &str, number: u64, to: Option<PathBuf>) -> Result<()> {
+    let service = service.find()?;
+    let conversation = names::conversation(&service.user, of)?;
+    let http = service.http("media").await?;
+    let message = numbered(&http, &conversation, number).await?;
+    let handle =
+        message.media_handle.as_deref().ok_or_else(|| Failure::new(format!("number {number} has no media")))?;
+    let attachment = attachment_of(message.payload.text())
+        .ok_or_else(|| Failure::new(format!("number {number} does not say what its media is")))?;
+    let path = match to {
+        Some(path) if path.is_dir() => path.join(attachment.safe_name()),
+        Some(path) => path,
+        None => PathBuf::from(attachment.safe_name()),
+    };
+    if path.exists() {
+        return Err(Failure::new(format!("{} is there already", path.display())).with_help("name another with --to"));
+    }
+    let bar = Bar::new();
+    http.download_media(handle, &attachment, &path, &|done, total| bar.at(done, total)).await?;
+    bar.0.finish_and_clear();
+    output::line(&path.display().to_string())
+}
+
+fn attachment_of(payload: &str) -> Option<Attachment> {
+    #[derive(Deserialize)]
+    struct WithMedia {
+        media: Attachment,
+    }
+    serde_json::from_str::<WithMedia>(payload).ok().map(|payload| payload.media)
+}
+
+fn kind_of(mime: &str) -> Kind {
+    match mime.split('/').next() {
+        Some("image") => Kind::Image,
+        Some("audio") => Kind::Audio,
+        Some("video") => Kind::Video,
+        _ => Kind::Doc,
+    }
+}
+
+/// The key of an upload that has begun, kept beside the file until it is sent: under another key it would be another upload.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    conversation: String,
+    size: u64,
+    modified_ms: u128,
+    sealing: Sealing,
+}
+
+impl Begun {
+    fn of(file: &Path, conversation: &str) -> Result<Self> {
+        let about = fs::metadata(file).map_err(|error| unreadable(file, &error))?;
+        let modified = about.modified().map_err(|error| unreadable(file, &error))?;
+        let modified_ms = modified.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();
+        let path = Self::path(file);
+        let kept = fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str::<Self>(&text).ok());
+        let is_same = |kept: &Self| {
+            kept.conversation == conversation && kept.size == about.len() && kept.modified_ms == modified_ms
+        };
+        if let Some(kept) = kept.filter(is_same) {
+            return Ok(kept);
+        }
+        let begun =
+            Self { conversation: conversation.to_owned(), size: about.len(), modified_ms, sealing: Sealing::new() };
+        let text = serde_json::to_string(&begun).map_err(|error| Failure::new(format!("cannot write: {error}")))?;
+        // A folder that cannot be written to is no reason not to send: the upload then begins anew, once interrupted.
+        if let Err(error) = fs::write(&path, text) {
+            output::note(&format!("{} cannot be written: {error}", path.display()));
+        }
+        Ok(begun)
+    }
+
+    fn path(file: &Path) -> PathBuf {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".tidings-upload");
+        name.into()
+    }
+
+    fn done(file: &Path) {
+        // It may never have been written.
+        let _ = fs::remove_file(Self::path(file));
+    }
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("{} cannot be read: {error}", file.display()))
+}
+
+impl From<MediaError> for Failure {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::Service(error) => error.into(),
+            MediaError::Storage(_) => Self::new(chain(&error)).with_help("the same command goes on where it stopped"),
+            _ => Self::new(chain(&error)),
+        }
+    }
+}
+
+/// How much of it is through, on a terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    fn at(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_upload_is_kept_until_the_file_is_another() {
+        let folder = std::env::temp_dir().join(format!("tidings-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("cat.bin");
+        fs::write(&file, "one").unwrap();
+        let first = Begun::of(&file, "g:1").unwrap();
+        assert_eq!(Begun::of(&file, "g:1").unwrap().sealing, first.sealing);
+        assert_ne!(Begun::of(&file, "g:2").unwrap().sealing, first.sealing, "another conversation");
+        let second = Begun::of(&file, "g:1").unwrap();
+        fs::write(&file, "another").unwrap();
+        assert_ne!(Begun::of(&file, "g:1").unwrap().sealing, second.sealing, "another content");
+        Begun::done(&file);
+        assert!(!Begun::path(&file).exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_payload_without_media_has_none() {
+        assert_eq!(attachment_of(r#"{"text":"hi"}"#), None);
+        assert_eq!(attachment_of("7"), None);
+        let good = r#"{"text":"","media":{"v":1,"mime":"text/plain","size":3}}"#;
+        assert_eq!(attachment_of(good).map(|attachment| attachment.size), Some(3));
+    }
+}
