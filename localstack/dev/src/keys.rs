@@ -47,6 +47,16 @@ pub(crate) enum SigningKey {
     Rs256(Box<RsaKeyPair>),
 }
 
+/// A key that pushes to browsers are signed with, in URL-safe base64: made of the signing key, so that it stays
+/// the same and is known here alone.
+pub(crate) fn vapid_key(keys: &Path) -> Result<String> {
+    SigningKey::load_or_make(keys, Algorithm::Es256)?;
+    let file = keys.join("es256.pk8");
+    let secret = fs::read(&file).context(|| format!("cannot read {}", file.display()))?;
+    // Of 2^256 numbers all but 2^224 are keys of the curve.
+    Ok(URL_SAFE_NO_PAD.encode(digest(&SHA256, &[b"vapid".as_slice(), &secret].concat())))
+}
+
 impl SigningKey {
     /// Reads the key, or makes it where there is none.
     pub(crate) fn load_or_make(keys: &Path, algorithm: Algorithm) -> Result<Self> {

@@ -19,6 +19,7 @@ mod probe;
 mod process;
 mod progress;
 mod python;
+mod services;
 mod stack;
 mod state;
 mod status;
@@ -29,15 +30,21 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, down, logs, reset, serve_oidc, status as status_command, test, up};
+use crate::commands::{
+    bench, chaos, dlq, down, fuzz, logs, push, reset, serve_oidc, simulate, status as status_command, test, up,
+};
+use crate::failure::Failure;
 use crate::paths::Paths;
+
+/// Names the state directory where no flag does.
+pub(crate) const STATE_DIR: &str = "TIDINGS_STATE_DIR";
 
 #[derive(Parser)]
 #[command(name = "cargo dev", about = "The local Tidings stack: build, deploy, run, test", version)]
 struct Cli {
-    /// Where the stack keeps its things. A second stack beside the first needs its own.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".tidings")]
-    state_dir: PathBuf,
+    /// Where the stack keeps its things (.tidings). A second stack beside the first needs its own.
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -58,8 +65,18 @@ enum Command {
     Reset,
     /// Run every test against the stack.
     Test(test::Args),
-    /// Measure the stack.
+    /// Model costs and times, count instructions, and measure the stack if it runs.
     Bench(bench::Args),
+    /// Run the stack under faults, and check that nothing is lost.
+    Chaos(chaos::Args),
+    /// Look into the on-failure queues, and give what is in them to its consumer again.
+    Dlq(dlq::Args),
+    /// See what devices are pushed.
+    Push(push::Args),
+    /// Throw made-up input at every decoder; needs no stack.
+    Fuzz(fuzz::Args),
+    /// Run the delivery core under faults, from seeds; needs no stack.
+    Simulate(simulate::Args),
     /// Serve the local identity provider; `up` starts it.
     #[command(hide = true)]
     ServeOidc(serve_oidc::Args),
@@ -67,17 +84,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let paths = Paths::new(&cli.state_dir);
-    let result = match cli.command {
-        Command::Up(args) => up::run(&paths, &args),
-        Command::Down => down::run(&paths),
-        Command::Status(args) => status_command::run(&paths, &args),
-        Command::Token(args) => commands::token::run(&paths, &args),
-        Command::Logs(args) => logs::run(&paths, &args),
-        Command::Reset => reset::run(&paths),
-        Command::Test(args) => test::run(&paths, &args),
-        Command::Bench(args) => bench::run(&paths, &args),
-        Command::ServeOidc(args) => serve_oidc::run(&args),
+    // Programs that this command starts, and that call it again, mean the same stack.
+    let told = cli.state_dir.or_else(|| std::env::var_os(STATE_DIR).map(PathBuf::from));
+    let state_dir = told.unwrap_or_else(|| PathBuf::from(".tidings"));
+    let result = match std::env::current_exe() {
+        Ok(program) => run(cli.command, &Paths::new(&state_dir, program)),
+        Err(error) => Err(Failure::new(format!("cannot find this program: {error}"))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,5 +100,24 @@ fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command, paths: &Paths) -> failure::Result<()> {
+    match command {
+        Command::Up(args) => up::run(paths, &args),
+        Command::Down => down::run(paths),
+        Command::Status(args) => status_command::run(paths, &args),
+        Command::Token(args) => commands::token::run(paths, &args),
+        Command::Logs(args) => logs::run(paths, &args),
+        Command::Reset => reset::run(paths),
+        Command::Test(args) => test::run(paths, &args),
+        Command::Bench(args) => bench::run(paths, &args),
+        Command::Chaos(args) => chaos::run(paths, &args),
+        Command::Dlq(args) => dlq::run(paths, &args),
+        Command::Push(args) => push::run(paths, &args),
+        Command::Fuzz(args) => fuzz::run(paths, &args),
+        Command::Simulate(args) => simulate::run(paths, &args),
+        Command::ServeOidc(args) => serve_oidc::run(&args),
     }
 }

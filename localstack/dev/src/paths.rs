@@ -9,16 +9,34 @@ use crate::failure::{Context, Result};
 pub(crate) struct Paths {
     root: PathBuf,
     state_dir: PathBuf,
+    /// Where the Python environments are; a stack beside another one shares them.
+    environments: PathBuf,
+    /// This program, where it was when it started. Later the system may call it deleted: a build that runs meanwhile puts
+    /// another in its place.
+    program: PathBuf,
 }
 
 impl Paths {
-    pub(crate) fn new(state_dir: &Path) -> Self {
+    pub(crate) fn new(state_dir: &Path, program: PathBuf) -> Self {
         // This crate is compiled in the checkout that it serves: `cargo dev` works from any folder of it.
         let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         root.pop();
         root.pop();
         let state_dir = root.join(state_dir);
-        Self { root, state_dir }
+        Self { root, environments: state_dir.clone(), state_dir, program }
+    }
+
+    /// For another stack, which keeps its things in a folder among those of this one.
+    pub(crate) fn beneath(&self, name: &str) -> Self {
+        Self { state_dir: self.state_dir.join(name), ..self.clone() }
+    }
+
+    pub(crate) fn environment(&self, name: &str) -> PathBuf {
+        self.environments.join(format!("venv-{name}"))
+    }
+
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -35,6 +53,10 @@ impl Paths {
 
     pub(crate) fn deploy_script(&self) -> PathBuf {
         self.root.join("localstack/deploy.py")
+    }
+
+    pub(crate) fn dlq_script(&self) -> PathBuf {
+        self.root.join("localstack/dlq")
     }
 
     pub(crate) fn emulator(&self) -> PathBuf {
@@ -79,5 +101,18 @@ impl Paths {
             fs::create_dir_all(&dir).context(|| format!("cannot create {}", dir.display()))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_beneath_another_has_its_own_things_and_shares_the_environments() {
+        let usual = Paths::new(Path::new(".tidings"), PathBuf::from("tidings-dev"));
+        let beneath = usual.beneath("chaos");
+        assert_eq!(beneath.data(), usual.state_dir().join("chaos/data"));
+        assert_eq!(beneath.environment("emulator"), usual.environment("emulator"));
     }
 }

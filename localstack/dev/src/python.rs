@@ -20,7 +20,7 @@ const TOOLS: &str = "cargo-lambda==1.9.2\nziglang==0.17.0\n";
 pub(crate) fn emulator(paths: &Paths) -> Result<PathBuf> {
     let requirements = paths.emulator().join("requirements.txt");
     let text = read(&requirements)?;
-    let venv = paths.state_dir().join("venv-emulator");
+    let venv = paths.environment("emulator");
     let python = venv.join("bin/python");
     if !is_stamped(&venv, "requirements", &text) {
         make(&venv, "the emulator")?;
@@ -32,20 +32,29 @@ pub(crate) fn emulator(paths: &Paths) -> Result<PathBuf> {
 
 /// The same with what its tests need on top.
 pub(crate) fn emulator_tests(paths: &Paths) -> Result<PathBuf> {
+    emulator_with(paths, "requirements-dev", "the emulator's tests")
+}
+
+/// The same with the proxy that lets calls fail.
+pub(crate) fn emulator_faults(paths: &Paths) -> Result<PathBuf> {
+    emulator_with(paths, "requirements-faults", "the fault-injecting proxy")
+}
+
+fn emulator_with(paths: &Paths, name: &str, what: &str) -> Result<PathBuf> {
     let python = emulator(paths)?;
-    let requirements = paths.emulator().join("requirements-dev.txt");
+    let requirements = paths.emulator().join(format!("{name}.txt"));
     let text = read(&requirements)?;
-    let venv = paths.state_dir().join("venv-emulator");
-    if !is_stamped(&venv, "requirements-dev", &text) {
-        install(&venv, &requirements, "the emulator's tests")?;
-        stamp(&venv, "requirements-dev", &text)?;
+    let venv = paths.environment("emulator");
+    if !is_stamped(&venv, name, &text) {
+        install(&venv, &requirements, what)?;
+        stamp(&venv, name, &text)?;
     }
     Ok(python)
 }
 
 /// The folder with cargo-lambda and Zig.
 pub(crate) fn tools(paths: &Paths) -> Result<PathBuf> {
-    let venv = paths.state_dir().join("venv-tools");
+    let venv = paths.environment("tools");
     if !is_stamped(&venv, "requirements", TOOLS) {
         make(&venv, "cargo-lambda")?;
         let requirements = venv.join("requirements.txt");

@@ -18,13 +18,15 @@ use crate::probe;
 use crate::process;
 use crate::progress::Step;
 use crate::python;
-use crate::state::{AUDIENCE, Deployment, Lock, PORT_DEFAULT, REGION, State, Target, issuer_url, oidc_port};
+use crate::services::{emulator_answers, issuer_answers, path_text, start_emulator, start_issuer, start_proxy, stop};
+use crate::state::{
+    AUDIENCE, Deployment, Lock, PORT_DEFAULT, REGION, State, Target, issuer_url, oidc_port, proxy_port,
+};
 use crate::token::{self, Claims};
 
-const STACK: &str = "tidings";
+pub(crate) const STACK: &str = "tidings";
 const PROBE_USER: &str = "tidings-probe";
 const PROBE_DEVICE: &str = "dev:probe";
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
@@ -32,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) target: Target,
     pub(crate) release: bool,
     pub(crate) persist: bool,
+    /// Put a proxy between the functions and the emulator, which lets calls fail when it is told to.
+    pub(crate) faults: bool,
 }
 
 impl Options {
@@ -42,7 +46,8 @@ impl Options {
             port: before.as_ref().map(|state| state.port),
             target: before.as_ref().map_or(Target::Emulator, |state| state.target),
             release: before.as_ref().is_some_and(|state| state.release),
-            persist: before.is_some_and(|state| state.persist),
+            persist: before.as_ref().is_some_and(|state| state.persist),
+            faults: before.is_some_and(|state| state.proxy_pid.is_some()),
         })
     }
 }
@@ -78,7 +83,7 @@ pub(crate) fn up(paths: &Paths, options: Options) -> Result<Outcome> {
         checks::port_is_free(port, "the emulator")?;
         checks::port_is_free(oidc_port(port), "the identity provider")?;
     }
-    let python = python::emulator(paths)?;
+    let python = if options.faults { python::emulator_faults(paths)? } else { python::emulator(paths)? };
     let started = running.is_none();
     let mut state = match running {
         Some(state) => state,
@@ -131,6 +136,7 @@ fn start(paths: &Paths, options: Options, port: u16, emulator_hash: String, pyth
         port,
         launcher_pid: None,
         issuer_pid: None,
+        proxy_pid: None,
         persist: options.persist,
         release: options.release,
         emulator_hash,
@@ -143,6 +149,9 @@ fn start(paths: &Paths, options: Options, port: u16, emulator_hash: String, pyth
         Target::Emulator => {
             if !options.persist {
                 wipe_data(paths)?;
+            }
+            if options.faults {
+                state.proxy_pid = Some(start_proxy(paths, &state, python)?);
             }
             state.launcher_pid = Some(start_emulator(paths, &state, python)?);
             // Written at once: whatever happens next, `down` knows what to stop.
@@ -164,38 +173,6 @@ fn start(paths: &Paths, options: Options, port: u16, emulator_hash: String, pyth
         }
     }
     Ok(state)
-}
-
-fn start_emulator(paths: &Paths, state: &State, python: &Path) -> Result<u32> {
-    let mut arguments = vec![
-        path_text(&paths.launcher()),
-        "--host".to_owned(),
-        "127.0.0.1".to_owned(),
-        "--port".to_owned(),
-        state.port.to_string(),
-        "--data-dir".to_owned(),
-        path_text(&paths.data()),
-        // What a function does beyond its role fails here as it would on AWS.
-        "--enforce-roles".to_owned(),
-    ];
-    if state.persist {
-        arguments.push("--persist".to_owned());
-    }
-    process::spawn_daemon(python, python, &arguments, &paths.log("emulator"))
-}
-
-fn start_issuer(paths: &Paths, state: &State, python: &Path) -> Result<u32> {
-    let this = std::env::current_exe().context(|| "cannot find this program".to_owned())?;
-    let arguments = [
-        "serve-oidc".to_owned(),
-        "--keys-dir".to_owned(),
-        path_text(&paths.keys()),
-        "--port".to_owned(),
-        oidc_port(state.port).to_string(),
-        "--issuer".to_owned(),
-        state.issuer_url(),
-    ];
-    process::spawn_daemon(python, &this, &arguments, &paths.log("oidc"))
 }
 
 fn deploy(paths: &Paths, options: Options, python: &Path, state: &mut State) -> Result<(Change, Deployment)> {
@@ -291,6 +268,11 @@ fn run_deploy_script(
         .args(["--parameter", &format!("EndpointUrl={}", state.endpoint_of_functions())])
         .args(["--parameter", &format!("OidcIssuer={}", state.issuer_url())])
         .args(["--parameter", &format!("OidcAudience={AUDIENCE}")]);
+    command.args(push_parameters(paths, state)?);
+    if state.proxy_pid.is_some() {
+        // A device that was cut off without a word is missed soon, not after minutes.
+        command.args(["--parameter", "HeartbeatSeconds=60", "--parameter", "SessionTtlSeconds=90"]);
+    }
     if change == Change::Code {
         command.arg("--code-only");
     }
@@ -314,13 +296,38 @@ fn run_deploy_script(
             paths.log("emulator").display()
         )));
     }
-    let deployment =
+    let mut deployment: Deployment =
         serde_json::from_str(&answer).context(|| "cannot read the answer of the deploy script".to_owned())?;
+    if state.proxy_pid.is_some() {
+        // Only the functions go through the proxy: it does not know WebSockets.
+        let proxied = format!(":{}/", proxy_port(state.port));
+        let direct = format!(":{}/", state.port);
+        deployment.ws_url = deployment.ws_url.replace(&proxied, &direct);
+        deployment.http_url = deployment.http_url.replace(&proxied, &direct);
+    }
     step.done(match change {
         Change::Code => "Updated the functions",
         _ => "Deployed template.yaml",
     });
     Ok(deployment)
+}
+
+/// Push services are the emulator's own, and quick to try again.
+fn push_parameters(paths: &Paths, state: &State) -> Result<Vec<String>> {
+    let key = keys::vapid_key(&paths.keys())?;
+    let application = |platform: &str| format!("arn:aws:sns:{REGION}:000000000000:app/{platform}/tidings");
+    let values = [
+        ("ApnsApplicationArn", application("APNS")),
+        ("ApnsSandboxApplicationArn", application("APNS_SANDBOX")),
+        ("FcmApplicationArn", application("GCM")),
+        ("VapidPrivateKey", key),
+        ("VapidContact", "mailto:developer@localhost.invalid".to_owned()),
+        ("WebPushOrigins", state.endpoint()),
+        ("PushDelaySeconds", "2".to_owned()),
+        ("PushRetrySeconds", "1".to_owned()),
+    ];
+    let pairs = values.into_iter().flat_map(|(name, value)| ["--parameter".to_owned(), format!("{name}={value}")]);
+    Ok(pairs.collect())
 }
 
 /// Waits until a real socket answers.
@@ -361,52 +368,12 @@ fn what_functions_said(paths: &Paths, state: &State, deployment: &Deployment, si
     format!("see {}; its last lines:\n{}", log.display(), process::tail(&log, 5))
 }
 
-/// Stops what of the stack runs. Processes that are not ours are left alone.
-fn stop(paths: &Paths, state: &State) -> Result<bool> {
-    let mut stopped = false;
-    for (pid, marker) in [(state.issuer_pid, issuer_marker(paths)), (state.launcher_pid, launcher_marker(paths))] {
-        if let Some(pid) = pid {
-            stopped |= process::stop(pid, &marker, STOP_PATIENCE);
-        }
-    }
-    State::remove(paths)?;
-    Ok(stopped)
-}
-
 pub(crate) fn wipe_data(paths: &Paths) -> Result<()> {
     let data = paths.data();
     if data.exists() {
         fs::remove_dir_all(&data).context(|| format!("cannot remove {}", data.display()))?;
     }
     Ok(())
-}
-
-pub(crate) fn emulator_answers(paths: &Paths, state: &State, patience: Duration) -> bool {
-    let alive = state.launcher_pid.is_none_or(|pid| process::is_ours(pid, &launcher_marker(paths)));
-    // Both emulators answer to this name.
-    alive && answers(&format!("{}/_localstack/health", state.endpoint()), patience)
-}
-
-pub(crate) fn issuer_answers(paths: &Paths, state: &State, patience: Duration) -> bool {
-    let alive = state.issuer_pid.is_none_or(|pid| process::is_ours(pid, &issuer_marker(paths)));
-    alive && answers(&format!("{}/jwks.json", state.oidc_url_on_host()), patience)
-}
-
-fn answers(url: &str, patience: Duration) -> bool {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(patience)).build().into();
-    agent.get(url).call().is_ok()
-}
-
-fn launcher_marker(paths: &Paths) -> String {
-    format!("--data-dir {}", paths.data().display())
-}
-
-fn issuer_marker(paths: &Paths) -> String {
-    format!("serve-oidc --keys-dir {}", paths.keys().display())
-}
-
-fn path_text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 fn template_hash(paths: &Paths) -> Result<String> {
@@ -452,6 +419,7 @@ mod tests {
             port: 4566,
             launcher_pid: None,
             issuer_pid: None,
+            proxy_pid: None,
             persist: false,
             release: false,
             emulator_hash: String::new(),

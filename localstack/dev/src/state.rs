@@ -17,6 +17,7 @@ pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const AUDIENCE: &str = "tidings";
 pub(crate) const PORT_DEFAULT: u16 = 4566;
 const OIDC_PORT_OFFSET: u16 = 4;
+const PROXY_PORT_OFFSET: u16 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,6 +36,9 @@ pub(crate) struct State {
     /// The emulator's launcher; none where the target runs by itself.
     pub(crate) launcher_pid: Option<u32>,
     pub(crate) issuer_pid: Option<u32>,
+    /// The proxy that lets the functions' calls fail; none in a stack that is to work.
+    #[serde(default)]
+    pub(crate) proxy_pid: Option<u32>,
     pub(crate) persist: bool,
     pub(crate) release: bool,
     pub(crate) emulator_hash: String,
@@ -110,10 +114,15 @@ impl State {
     /// What the functions are told, where that is not what the host uses.
     pub(crate) fn endpoint_of_functions(&self) -> String {
         match self.target {
+            Target::Emulator if self.proxy_pid.is_some() => self.proxy_url(),
             Target::Emulator => self.endpoint(),
             // A public name of the loopback address, which LocalStack makes its own inside containers.
             Target::Localstack => format!("http://localhost.localstack.cloud:{}", self.port),
         }
+    }
+
+    pub(crate) fn proxy_url(&self) -> String {
+        format!("http://127.0.0.1:{}", proxy_port(self.port))
     }
 
     pub(crate) fn issuer_url(&self) -> String {
@@ -127,6 +136,10 @@ impl State {
 
 pub(crate) fn oidc_port(port: u16) -> u16 {
     port.saturating_add(OIDC_PORT_OFFSET)
+}
+
+pub(crate) fn proxy_port(port: u16) -> u16 {
+    port.saturating_add(PROXY_PORT_OFFSET)
 }
 
 /// The `iss` of the tokens, as the functions reach it.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::failure::Result;
 use crate::paths::Paths;
-use crate::stack;
+use crate::services;
 use crate::state::{AUDIENCE, Function, Lock, REGION, State, Target};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -43,8 +43,8 @@ pub(crate) fn read(paths: &Paths) -> Result<Status> {
     let Some(state) = State::load(paths)? else {
         return Ok(shape(None, condition((false, false), false, at_work)));
     };
-    let emulator = stack::emulator_answers(paths, &state, Duration::from_secs(2));
-    let issuer = stack::issuer_answers(paths, &state, Duration::from_secs(2));
+    let emulator = services::emulator_answers(paths, &state, Duration::from_secs(2));
+    let issuer = services::issuer_answers(paths, &state, Duration::from_secs(2));
     let condition = condition((emulator, issuer), state.deployment.is_some(), at_work);
     Ok(shape(Some(state), condition))
 }
@@ -92,6 +92,7 @@ mod tests {
             port: 4566,
             launcher_pid: Some(1),
             issuer_pid: Some(2),
+            proxy_pid: None,
             persist: false,
             release: false,
             emulator_hash: String::new(),

@@ -50,6 +50,28 @@ def test_the_logs_of_the_last_thousand_invocations_are_kept(emulator: Emulator) 
     assert {"n 19", "n 20", "n 1019"} & set(lines) == {"n 20", "n 1019"}
 
 
+def test_a_process_that_does_not_start_takes_no_other_along(emulator: Emulator, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    function = emulator.function(
+        f"""
+        if os.path.exists({str(flag)!r}):
+            raise SystemExit(1)
+        def handle(event):
+            seen(1)
+            time.sleep(2)
+            return "done"
+        """
+    )
+    answers = []
+    working = threading.Thread(target=lambda: answers.append(emulator.invoke(function)))
+    working.start()
+    function.wait_seen(1)
+    flag.touch()
+    assert "exited" in emulator.invoke(function)["errorMessage"]
+    working.join(10)
+    assert answers == ["done"]
+
+
 def test_a_slow_invocation_does_not_hold_up_others_of_the_function(emulator: Emulator) -> None:
     function = emulator.function(
         """

@@ -52,3 +52,4 @@ def clipped(body: bytes) -> str:
 
 CALLS = Journal()
 FRAMES = Journal()
+PUSHES = Journal()

@@ -55,7 +55,7 @@ fn select(functions: Vec<Function>, name: Option<&str>) -> Result<Vec<Function>>
     Ok(selected)
 }
 
-fn duration(text: &str) -> std::result::Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> std::result::Result<Duration, String> {
     let expected = || format!("{text:?} is no duration; expected for example 30s, 10m or 2h");
     let unit = text.chars().last().ok_or_else(expected)?;
     let seconds_per_unit = match unit {

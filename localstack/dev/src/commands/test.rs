@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use crate::artifact;
+use crate::commands::chaos;
+use crate::commands::simulate::simulator;
 use crate::failure::{Context, Failure, Result};
 use crate::interrupt;
 use crate::paths::Paths;
@@ -13,6 +15,9 @@ use crate::status::{self, Condition};
 /// What pytest answers where a filter leaves it nothing to run.
 const PYTEST_NOTHING_FOUND: i32 = 5;
 
+/// New seeds of the simulation are run for so long.
+const NEW_SEEDS_TIME: &str = "2m";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only tests whose name has this in it.
@@ -22,25 +27,31 @@ pub(crate) struct Args {
     no_up: bool,
 }
 
-/// Runs every test and leaves the stack as it was found.
+/// Runs every test and leaves the stack as it was found; then a short run under faults.
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
     interrupt::listen()?;
-    with_stack(paths, args.no_up, || {
+    let tested = with_stack(paths, args.no_up, || {
         let rust = succeeded(&mut rust_tests(paths, args.filter.as_deref()))?;
         interrupt::check()?;
         // Run also after a failure: one run tells all there is to mend.
         let parity = parity_tests(paths, args.filter.as_deref())?;
-        match (rust, parity) {
-            (true, true) => Ok(()),
-            (false, true) => Err(Failure::new("the Rust tests failed")),
-            (true, false) => Err(Failure::new("the emulator's parity tests failed")),
-            (false, false) => Err(Failure::new("the Rust tests and the emulator's parity tests failed")),
-        }
-    })
+        interrupt::check()?;
+        // A filter asks for some tests; new seeds are none of them.
+        let seeds = args.filter.is_some() || succeeded(simulator(paths).args(["--for", NEW_SEEDS_TIME]))?;
+        let parts = [(rust, "the Rust tests"), (parity, "the emulator's parity tests"), (seeds, "the simulation")];
+        let failed: Vec<&str> = parts.iter().filter(|(passed, _)| !passed).map(|(_, part)| *part).collect();
+        if failed.is_empty() { Ok(()) } else { Err(Failure::new(format!("{} failed", failed.join(" and ")))) }
+    });
+    tested?;
+    // Last, when a stack that was started for the tests has gone: the machine is busy enough with this one.
+    if args.filter.as_deref().is_none_or(|filter| "chaos".contains(filter)) {
+        chaos::run_once(paths, &chaos::Args::short())?;
+    }
+    Ok(())
 }
 
 /// Runs something against the stack, and stops the stack afterwards if it did not run before.
-pub(crate) fn with_stack(paths: &Paths, no_up: bool, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn with_stack(paths: &Paths, no_up: bool, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let before = status::read(paths)?.state;
     if no_up {
         if before != Condition::Running {

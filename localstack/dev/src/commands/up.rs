@@ -8,6 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::function_logs::Reader;
 use crate::interrupt;
 use crate::paths::Paths;
+use crate::services;
 use crate::stack::{self, Change, Options, Outcome};
 use crate::state::{State, Target};
 
@@ -35,7 +36,7 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
     let started = Instant::now();
     let outcome = stack::up(
         paths,
-        Options { port: args.port, target: args.target, release: args.release, persist: args.persist },
+        Options { port: args.port, target: args.target, release: args.release, persist: args.persist, faults: false },
     )?;
     println!("{}", summary(&outcome, started.elapsed()));
     if args.detach || !outcome.started {
@@ -85,7 +86,7 @@ fn follow(paths: &Paths, state: &State) -> Result<()> {
     let mut reader = Reader::new(state.endpoint(), functions, now_ms());
     while !interrupt::requested() {
         thread::sleep(Duration::from_millis(500));
-        if !stack::emulator_answers(paths, state, Duration::from_secs(10)) {
+        if !services::emulator_answers(paths, state, Duration::from_secs(10)) {
             if interrupt::requested() {
                 break;
             }

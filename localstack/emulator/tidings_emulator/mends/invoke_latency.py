@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import fcntl
 import queue
+import socket
+import socketserver
 import termios
 import time
 from typing import Any
 
+from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import ProvidedWorker, Worker
 
-from tidings_emulator.mends.base import Mend, expect_function, expect_source
+from tidings_emulator.mends.base import Mend, expect_attributes, expect_function, expect_source
 
 DRAIN_SECONDS_MAX = 0.25
 QUIET_SECONDS = 0.0005
+# The stock emulator has two threads for each process of a function that look up ten times a second, and a third
+# twenty times while an invocation runs. With hundreds of processes, they would do nothing but wait for each other.
+IDLE_SECONDS = 2.0
+BUSY_SECONDS = 0.2
+
+
+class PatientQueue:
+    """Hands on the events of a process."""
+
+    def __init__(self, events: queue.Queue[Any]) -> None:
+        self._events = events
+
+    def get(self, timeout: float) -> Any:
+        """The next event; `queue.Empty` when none came in time."""
+        return self._events.get(timeout=max(timeout, IDLE_SECONDS))
 
 
 def _check() -> None:
@@ -22,6 +41,10 @@ def _check() -> None:
     expect_function(ProvidedWorker, "_build_handler_class", ["self", "generation", "pending"])
     expect_source(Worker._drain_stderr_bounded, "_stderr_queue.get_nowait()")
     expect_source(ProvidedWorker._spawn, "stdout=subprocess.PIPE")
+    expect_source(ProvidedWorker._build_handler_class, "pending.get(")
+    expect_source(ProvidedWorker._spawn, "socketserver.ThreadingTCPServer")
+    expect_source(socketserver.BaseServer.shutdown, "self.__shutdown_request = True")
+    expect_attributes(lambda_runtime, ["_PROVIDED_POLL"])
 
 
 def _apply() -> None:
@@ -29,10 +52,23 @@ def _apply() -> None:
 
     def build_without_nagle(self: ProvidedWorker, generation: int, pending: queue.Queue[Any]) -> type:
         """Headers and body are two writes: with Nagle, the second waits for the client's delayed ACK (40 ms)."""
-        handler = build(self, generation, pending)
+        handler = build(self, generation, PatientQueue(pending))
         handler.disable_nagle_algorithm = True
         return handler
 
+    def serve_patiently(self: socketserver.ThreadingTCPServer, poll_interval: float = IDLE_SECONDS) -> None:
+        serve_forever(self, max(poll_interval, IDLE_SECONDS))
+
+    def shut_down_at_once(self: socketserver.ThreadingTCPServer) -> None:
+        """The server sees that it is to end when it is called."""
+        self._BaseServer__shutdown_request = True
+        with contextlib.suppress(OSError), socket.create_connection(self.server_address, timeout=1):
+            shutdown(self)
+
+    serve_forever, shutdown = socketserver.BaseServer.serve_forever, socketserver.BaseServer.shutdown
+    socketserver.ThreadingTCPServer.serve_forever = serve_patiently
+    socketserver.ThreadingTCPServer.shutdown = shut_down_at_once
+    lambda_runtime._PROVIDED_POLL = BUSY_SECONDS
     ProvidedWorker._build_handler_class = build_without_nagle
     ProvidedWorker._drain_stderr_bounded = _drain
 

@@ -7,7 +7,13 @@ from typing import Any
 
 from hypercorn.protocol import ws_stream
 from hypercorn.protocol.events import StreamClosed
-from hypercorn.protocol.ws_stream import FrameTooLargeError, Handshake, WebsocketBuffer, WSStream
+from hypercorn.protocol.ws_stream import (
+    ASGIWebsocketState,
+    FrameTooLargeError,
+    Handshake,
+    WebsocketBuffer,
+    WSStream,
+)
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping
 from wsproto.frame_protocol import CloseReason
@@ -61,7 +67,11 @@ def _apply() -> None:
 
     async def app_send_unless_refused(self: WSStream, message: Any) -> None:
         """A refused client may still be sending: an early end of the connection would hide the 1009 from it."""
-        if not getattr(self, "refused", False):
+        if message is not None and message["type"] == "tidings.cut":
+            # Not a part of ASGI: the end of the stream without a close frame.
+            self.state = ASGIWebsocketState.CLOSED
+            await self.send(StreamClosed(stream_id=self.stream_id))
+        elif not getattr(self, "refused", False):
             await app_send(self, message)
 
     def without_extensions(*_: Any) -> None:

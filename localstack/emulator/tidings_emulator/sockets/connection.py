@@ -28,6 +28,8 @@ OUTBOX_MAX = 1000
 MESSAGE_BYTES_MAX = 128 * 1024
 GOING_AWAY = (1001, "Going away")
 NORMAL = (1000, "Connection Closed Normally")
+# A close that no client is told of and no function is called for: the connection is gone.
+CUT = (0, "")
 BINARY_REFUSED = (1003, "Binary frames are not supported")
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -66,6 +68,10 @@ class Connection:
         """Closes from the server's side; the first reason counts."""
         if not self._closing.done():
             self._closing.set_result(code_and_reason)
+
+    def cut(self) -> None:
+        """Ends the connection as a failing gateway does: no close frame, and no $disconnect."""
+        self.close(CUT)
 
     def set(self) -> None:
         """The emulator's reset calls this from where it happens to run."""
@@ -107,6 +113,9 @@ class Connection:
         else:
             reader.cancel()
             code, reason = self._closing.result() if self._closing.done() else (1006, "Connection Closed Abnormally")
+            if (code, reason) == CUT:
+                await _quietly(self._send({"type": "tidings.cut"}))
+                return
             await _quietly(self._send({"type": "websocket.close", "code": code, "reason": reason}))
         await self._run_disconnect(code, reason)
 
