@@ -1,5 +1,7 @@
 //! Behind the service: its tables, stream and queues, by the plain HTTP of the local AWS.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
@@ -39,6 +41,20 @@ pub async fn get_item(table: &str, key: Value) -> Value {
     dynamodb("GetItem", table, json!({ "Key": key, "ConsistentRead": true })).await["Item"].take()
 }
 
+/// Calls a function of the stack, named as its folder, and answers what it answers.
+pub async fn invoke(function: &str, event: &Value) -> Value {
+    let url = format!("{}/2015-03-31/functions/tidings-{function}/invocations", Stack::get().endpoint_url);
+    let answer = http_client()
+        .post(url)
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request")
+        .body(event.to_string())
+        .send()
+        .await
+        .unwrap_or_else(|error| panic!("invoke {function}: {error:?}"));
+    assert!(answer.status().is_success(), "invoke {function}: {}", answer.status());
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
 /// Puts a record straight on the event stream, and answers its sequence number there.
 pub async fn kinesis_put(partition_key: &str, data: &[u8]) -> String {
     let body = json!({
@@ -50,21 +66,57 @@ pub async fn kinesis_put(partition_key: &str, data: &[u8]) -> String {
     answer["SequenceNumber"].as_str().expect("a sequence number").to_owned()
 }
 
+async fn sqs(action: &str, body: &Value) -> Value {
+    call(&format!("AmazonSQS.{action}"), "application/x-amz-json-1.0", body).await.unwrap()
+}
+
+/// The address of the queue whose name has this in it.
+async fn queue_url(queue: &str) -> String {
+    let queues = sqs("ListQueues", &json!({})).await;
+    let mut urls = queues["QueueUrls"].as_array().unwrap().iter().map(|url| url.as_str().unwrap());
+    urls.find(|url| url.contains(queue)).expect("the queue").to_owned()
+}
+
+/// How many messages are in each on-failure queue, by their reasons.
+pub(crate) async fn failures() -> BTreeMap<String, BTreeMap<String, u64>> {
+    let queues = sqs("ListQueues", &json!({})).await;
+    let urls = queues["QueueUrls"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut found = BTreeMap::new();
+    for url in urls.filter(|url| url.contains("Failures")) {
+        let reasons: &mut BTreeMap<String, u64> = found.entry(url.rsplit('/').next().unwrap().to_owned()).or_default();
+        loop {
+            // Hidden for longer than the look at the queue takes.
+            let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 60 });
+            let answer = sqs("ReceiveMessage", &body).await;
+            let Some(messages) = answer["Messages"].as_array().filter(|messages| !messages.is_empty()) else { break };
+            for message in messages {
+                let content: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+                let reason = content["reason"].as_str().or(content["requestContext"]["condition"].as_str());
+                *reasons.entry(reason.unwrap_or_default().to_owned()).or_default() += 1;
+            }
+        }
+    }
+    found
+}
+
+/// Puts a message into the queue whose name has this in it, and answers its id.
+pub async fn queue_put(queue: &str, message: &Value) -> String {
+    let body = json!({ "QueueUrl": queue_url(queue).await, "MessageBody": message.to_string() });
+    sqs("SendMessage", &body).await["MessageId"].as_str().expect("an id").to_owned()
+}
+
 /// Waits for a message in the on-failure queue whose name has this in it, and takes it. Others are
 /// hidden for a while, so that a long queue is walked through.
 pub async fn take_failure(queue: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    const JSON: &str = "application/x-amz-json-1.0";
-    let queues = call("AmazonSQS.ListQueues", JSON, &json!({})).await.unwrap();
-    let urls = queues["QueueUrls"].as_array().unwrap();
-    let url = urls.iter().find(|url| url.as_str().unwrap().contains(queue)).expect("the queue");
+    let url = queue_url(queue).await;
     eventually(&format!("a message in {queue}"), || async {
         let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 1 });
-        let answer = call("AmazonSQS.ReceiveMessage", JSON, &body).await.unwrap();
+        let answer = sqs("ReceiveMessage", &body).await;
         for message in answer["Messages"].as_array().into_iter().flatten() {
             let content: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
             if wanted(&content) {
                 let delete = json!({ "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"] });
-                call("AmazonSQS.DeleteMessage", JSON, &delete).await.unwrap();
+                sqs("DeleteMessage", &delete).await;
                 return Some(content);
             }
         }

@@ -3,9 +3,9 @@
 use std::{fmt::Write as _, sync::OnceLock};
 
 use reqwest::{Client, Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::stack::Stack;
+use crate::{stack::Stack, user::User};
 
 /// A client. Its connections live in the runtime of one test, so it is not shared between tests.
 pub(crate) fn http_client() -> Client {
@@ -104,6 +104,20 @@ impl Http {
     pub async fn post_text(&self, path: &str, body: &str) -> Answer {
         let request = self.request(Method::POST, path).header("content-type", "application/json");
         Self::call(request.body(body.to_owned())).await
+    }
+
+    /// PUT, PATCH or DELETE; a null body is none.
+    pub async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let request = self.request(method, path);
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        Self::call(request.header("content-type", "application/json").body(text)).await
+    }
+
+    /// Makes a group of the caller and others; returns its id.
+    pub async fn make_group(&self, members: &[&User]) -> String {
+        let members: Vec<&str> = members.iter().map(|user| user.id.as_str()).collect();
+        let group = self.post("/groups", &json!({ "title": "Crew", "members": members })).await.ok();
+        group["conversationId"].as_str().unwrap().to_owned()
     }
 
     /// The log of a conversation, whole, read page by page.

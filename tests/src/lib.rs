@@ -13,10 +13,13 @@
 )]
 
 mod aws;
+pub mod chaos;
 pub mod cold_start;
 mod http;
 mod jwt;
+mod media;
 mod meter;
+mod push;
 mod retry;
 mod rows;
 mod socket;
@@ -24,15 +27,17 @@ mod stack;
 mod template;
 mod user;
 
-pub use aws::{dynamodb, get_item, kinesis_put, take_failure};
+pub use aws::{dynamodb, get_item, invoke, kinesis_put, queue_put, take_failure};
 pub use http::{Answer, Http, encoded};
 pub use jwt::{ForeignKey, token, token_with, unsigned};
+pub use media::{announced, from_storage, png, sha256, to_storage};
 pub use meter::{Call, WireFrame, calls, frames};
+pub use push::{await_pushes, push_endpoints, push_fault, pushes, register_push};
 pub use retry::{DEADLINE, eventually};
 pub use rows::{
     entry, member_key, seed_conversation, seed_log, seed_member, seed_members, seed_unreadable, seeded_payload, sender,
 };
 pub use socket::{Opening, Socket, message};
-pub use stack::Stack;
+pub use stack::{Stack, run_dev};
 pub use template::{Resource, Template, repository};
 pub use user::{Device, User, direct, fresh, now_ms};

@@ -50,9 +50,15 @@ pub fn entry(conversation: &str, device: Device<'_>, sequence: u64) -> Entry {
             in_reply_to: None,
             thread_root: None,
             mentions: Vec::new(),
+            mentions_all: false,
+            is_view_once: false,
+            forwards: 0,
+            choices: Vec::new(),
             ttl_seconds: None,
             envelopes: BTreeMap::new(),
         },
+        membership: None,
+        erased: None,
         state: ConversationState::default(),
     }
 }

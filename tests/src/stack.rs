@@ -56,8 +56,13 @@ impl Stack {
     }
 }
 
-/// Runs the developer's command and answers what it prints.
+/// Runs the developer's command, and answers what it prints.
 pub(crate) fn dev(arguments: &[&str]) -> String {
+    run_dev(arguments).unwrap_or_else(|said| panic!("`cargo dev {}` failed: {said}", arguments.join(" ")))
+}
+
+/// Runs the developer's command, and answers what it prints, or what it says on failing.
+pub fn run_dev(arguments: &[&str]) -> Result<String, String> {
     let mut command = if let Some(program) = built() {
         Command::new(program)
     } else {
@@ -70,13 +75,11 @@ pub(crate) fn dev(arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .unwrap_or_else(|error| panic!("`cargo dev` does not start: {error}"));
-    assert!(
-        output.status.success(),
-        "`cargo dev {}` failed: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("UTF-8 from `cargo dev`")
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8 from `cargo dev`");
+    if output.status.success() {
+        return Ok(text(output.stdout));
+    }
+    Err(format!("{}{}", text(output.stdout), text(output.stderr)))
 }
 
 /// The command as it was built beside these tests: starting cargo once per token would be slow,

@@ -35,6 +35,206 @@ const ROWS: &[Row] = &[
     (r#"{"type":"$connect"}"#, "unknown_type", Some("type")),
     (r#"{"type":"$disconnect"}"#, "unknown_type", Some("type")),
     (r#"{"type":"$default"}"#, "unknown_type", Some("type")),
+    // message.edit
+    (
+        r#"{"type":"message.edit","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","payload":1}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.edit","conversationId":"u:b","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","payload":1}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.edit","conversationId":"$C","messageId":"m:1","clientMsgId":"1","payload":1}"#,
+        BAD,
+        Some("messageId"),
+    ),
+    (
+        r#"{"type":"message.edit","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"$N","payload":1}"#,
+        BAD,
+        Some("clientMsgId"),
+    ),
+    (
+        r#"{"type":"message.edit","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","messageSequence":1099511627776,"payload":1}"#,
+        BAD,
+        Some("messageSequence"),
+    ),
+    (
+        r#"{"type":"message.edit","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","payload":1}"#,
+        "not_found",
+        Some("messageId"),
+    ),
+    // message.delete
+    (
+        r#"{"type":"message.delete","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","for":"everyone"}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.delete","conversationId":"u:b","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","for":"everyone"}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.delete","conversationId":"$C","messageId":"m:1","clientMsgId":"1","for":"everyone"}"#,
+        BAD,
+        Some("messageId"),
+    ),
+    (
+        r#"{"type":"message.delete","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"$N","for":"everyone"}"#,
+        BAD,
+        Some("clientMsgId"),
+    ),
+    (
+        r#"{"type":"message.delete","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","messageSequence":1099511627776,"for":"everyone"}"#,
+        BAD,
+        Some("messageSequence"),
+    ),
+    (
+        r#"{"type":"message.delete","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","for":"everyone"}"#,
+        "not_found",
+        Some("messageId"),
+    ),
+    // message.react
+    (
+        r#"{"type":"message.react","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","reaction":"x"}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.react","conversationId":"u:b","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","reaction":"x"}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.react","conversationId":"$C","messageId":"m:1","clientMsgId":"1","reaction":"x"}"#,
+        BAD,
+        Some("messageId"),
+    ),
+    (
+        r#"{"type":"message.react","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"$N","reaction":"x"}"#,
+        BAD,
+        Some("clientMsgId"),
+    ),
+    (
+        r#"{"type":"message.react","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","messageSequence":1099511627776,"reaction":"x"}"#,
+        BAD,
+        Some("messageSequence"),
+    ),
+    (
+        r#"{"type":"message.react","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","reaction":"x"}"#,
+        "not_found",
+        Some("messageId"),
+    ),
+    // message.vote
+    (
+        r#"{"type":"message.vote","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","choices":["x"]}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"u:b","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","choices":["x"]}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"$C","messageId":"m:1","clientMsgId":"1","choices":["x"]}"#,
+        BAD,
+        Some("messageId"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"$N","choices":["x"]}"#,
+        BAD,
+        Some("clientMsgId"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","messageSequence":1099511627776,"choices":["x"]}"#,
+        BAD,
+        Some("messageSequence"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","choices":["x"]}"#,
+        "not_found",
+        Some("messageId"),
+    ),
+    // message.pin
+    (
+        r#"{"type":"message.pin","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","pinned":true}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.pin","conversationId":"u:b","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","pinned":true}"#,
+        BAD,
+        Some("conversationId"),
+    ),
+    (
+        r#"{"type":"message.pin","conversationId":"$C","messageId":"m:1","clientMsgId":"1","pinned":true}"#,
+        BAD,
+        Some("messageId"),
+    ),
+    (
+        r#"{"type":"message.pin","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"$N","pinned":true}"#,
+        BAD,
+        Some("clientMsgId"),
+    ),
+    (
+        r#"{"type":"message.pin","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","messageSequence":1099511627776,"pinned":true}"#,
+        BAD,
+        Some("messageSequence"),
+    ),
+    (
+        r#"{"type":"message.pin","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","pinned":true}"#,
+        "not_found",
+        Some("messageId"),
+    ),
+    (
+        r#"{"type":"message.edit","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1"}"#,
+        BAD,
+        Some("payload"),
+    ),
+    (
+        r#"{"type":"message.delete","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1"}"#,
+        BAD,
+        Some("for"),
+    ),
+    (
+        r#"{"type":"message.delete","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","for":"all"}"#,
+        BAD,
+        Some("for"),
+    ),
+    (
+        r#"{"type":"message.react","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","reaction":""}"#,
+        BAD,
+        Some("reaction"),
+    ),
+    (
+        r#"{"type":"message.react","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","reaction":"$N"}"#,
+        BAD,
+        Some("reaction"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1"}"#,
+        BAD,
+        Some("choices"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","choices":["a","a"]}"#,
+        BAD,
+        Some("choices[1]"),
+    ),
+    (
+        r#"{"type":"message.vote","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1","choices":["1","2","3","4","5","6","7","8","9","10","11","12","13"]}"#,
+        LARGE,
+        Some("choices"),
+    ),
+    (
+        r#"{"type":"message.pin","conversationId":"$C","messageId":"m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d","clientMsgId":"1"}"#,
+        BAD,
+        Some("pinned"),
+    ),
     // What every frame may carry.
     (r#"{"type":"presence.heartbeat","active":true,"id":5}"#, BAD, Some("id")),
     (r#"{"type":"presence.heartbeat","active":true,"id":"$N"}"#, BAD, Some("id")),
@@ -112,7 +312,7 @@ const ROWS: &[Row] = &[
     (r#"{"type":"message.send","conversationId":"$C","clientMsgId":"1","payload":1,"ts":1.5}"#, BAD, Some("ts")),
     (r#"{"type":"message.send","conversationId":"$C","clientMsgId":"1","payload":1,"ts":"now"}"#, BAD, Some("ts")),
     (
-        r#"{"type":"message.send","conversationId":"$C","clientMsgId":"1","payload":1,"ts":1,"kind":"smell"}"#,
+        r#"{"type":"message.send","conversationId":"$C","clientMsgId":"1","payload":1,"ts":1,"kind":"A smell"}"#,
         BAD,
         Some("kind"),
     ),
@@ -386,10 +586,10 @@ const ELSEWHERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::Unauthorized, "http::every_call_asks_who_is_there"),
     (ErrorCode::Forbidden, "connect::a_revoked_device_is_403_and_others_are_not"),
     (ErrorCode::Unavailable, "http::what_is_away_is_503_with_a_time_to_come_back"),
-    (ErrorCode::RateLimited, "comes with the abuse controls"),
+    (ErrorCode::RateLimited, "groups::slow_mode_makes_members_wait"),
     (ErrorCode::Blocked, "comes with the block list"),
     (ErrorCode::StaleDevices, "comes with end-to-end encryption"),
-    (ErrorCode::Conflict, "comes with groups"),
+    (ErrorCode::Conflict, "groups::a_group_by_the_devices_own_name_is_made_once"),
     (ErrorCode::Internal, "a defect: no input is known to provoke it"),
 ];
 

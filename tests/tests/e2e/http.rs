@@ -9,6 +9,9 @@ use tidings_tests::{
     Http, User, direct, encoded, eventually, fresh, message, now_ms, seed_log, seed_unreadable, token_with,
 };
 
+/// A message that is not there, as a path names it.
+const NO_MESSAGE: &str = "m%3A00000000-0000-5000-8000-000000000000";
+
 /// Every call: method, path and a body that is good for these two users.
 fn every_call(conversation: &str) -> Vec<(Method, String, Value)> {
     let id = encoded(conversation);
@@ -24,6 +27,23 @@ fn every_call(conversation: &str) -> Vec<(Method, String, Value)> {
         (Method::POST, "/messages".into(), message(conversation, "1", "x")),
         (Method::POST, "/acks".into(), json!({ "conversationId": conversation, "upTo": 1 })),
         (Method::POST, "/reads".into(), json!({ "conversationId": conversation, "upTo": 1 })),
+        (Method::POST, "/groups".into(), json!({ "title": "Crew" })),
+        (Method::GET, "/groups/g%3Acrew".into(), Value::Null),
+        (Method::PATCH, "/groups/g%3Acrew".into(), json!({ "title": "Crew" })),
+        (Method::DELETE, "/groups/g%3Acrew".into(), Value::Null),
+        (Method::GET, "/groups/g%3Acrew/members".into(), Value::Null),
+        (Method::POST, "/groups/g%3Acrew/members".into(), json!({ "userIds": ["bob"] })),
+        (Method::PUT, "/groups/g%3Acrew/members/bob".into(), Value::Null),
+        (Method::PATCH, "/groups/g%3Acrew/members/bob".into(), json!({ "role": "admin" })),
+        (Method::DELETE, "/groups/g%3Acrew/members/bob".into(), Value::Null),
+        (Method::PUT, format!("/conversations/{id}/settings"), json!({ "pinned": true })),
+        (Method::GET, "/personal".into(), Value::Null),
+        (Method::GET, "/drafts".into(), Value::Null),
+        (Method::PUT, format!("/drafts/{id}"), json!({ "payload": "x", "ts": 1 })),
+        (Method::GET, "/stars".into(), Value::Null),
+        (Method::PUT, format!("/stars/{id}/{NO_MESSAGE}?sequence=1"), Value::Null),
+        (Method::DELETE, format!("/stars/{id}/{NO_MESSAGE}?sequence=1"), Value::Null),
+        (Method::PUT, format!("/hidden/{id}/{NO_MESSAGE}"), Value::Null),
     ]
 }
 
@@ -209,10 +229,15 @@ async fn the_list_is_paged_and_goes_on_where_it_ended() {
         "readUpTo": 0,
         "deliveredUpTo": 0,
         "unread": 1,
+        "mentions": 0,
         "muted": false,
+        "pinned": false,
+        "archived": false,
         "lastTs": latest_first[0]["lastTs"],
+        "lastMessage": latest_first[0]["lastMessage"],
     });
     assert_eq!(latest_first[0], expected);
+    assert_eq!(expected["lastMessage"]["ts"], expected["lastTs"]);
 
     let mut end = String::new();
     for limit in 1..=4 {

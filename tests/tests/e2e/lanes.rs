@@ -12,7 +12,8 @@ use tidings_tests::{
 /// A record of the stream, as a writer publishes it.
 fn appended(entry: Entry, reached: &[Device<'_>]) -> Vec<u8> {
     let reached = reached.iter().copied().map(sender).collect();
-    to_stream(&StreamRecord::Appended { entry: Box::new(entry), reached }).unwrap()
+    let conversation = entry.conversation.clone();
+    to_stream(&StreamRecord::Appended { conversation, entries: vec![entry], reached }).unwrap()
 }
 
 /// Which functions have posted something with this in it to a socket, and with which status.

@@ -1,7 +1,7 @@
 //! A message, from one device to all others.
 
 use serde_json::{Value, json};
-use tidings_tests::{User, direct, eventually, frames, fresh, message, now_ms};
+use tidings_tests::{User, direct, eventually, frames, fresh, message, now_ms, png};
 
 #[tokio::test]
 async fn a_message_is_acknowledged_and_reaches_the_other() {
@@ -59,9 +59,10 @@ async fn every_optional_field_arrives_by_push_pull_and_history() {
     let conversation = direct(&alice, &bob);
     let (mut a, mut b) = (alice.connect("a").await, bob.connect("b").await);
     let root = a.say(&conversation, "root").await["messageId"].clone();
+    let handle = alice.http("a").upload(&conversation, "image/png", &png(&conversation)).await;
     let optional = json!({
         "kind": "image",
-        "mediaHandle": "media/1",
+        "mediaHandle": handle,
         "inReplyTo": root,
         "threadRoot": root,
         "mentions": [bob.id, alice.id],
@@ -211,17 +212,18 @@ async fn the_fullest_message_fits_a_frame_or_is_refused() {
     let conversation = direct(&alice, &bob);
     let (a_device, b_device) = ("a".repeat(64), "b".repeat(64));
     let (mut a, mut b) = (alice.connect(&a_device).await, bob.connect(&b_device).await);
+    let handle = alice.http("a").upload(&conversation, "image/png", &png(&conversation)).await;
     let root = a.say(&conversation, "root").await["messageId"].clone();
     let mut last = 1;
     let (mut taken, mut refused) = (0, 0);
     for (n, envelope) in (5_000..=8_192).step_by(256).enumerate() {
-        for (character, filler) in [("é", "x"), ("\u{1f469}", "\u{1}")] {
+        for character in ["é", "\u{1f469}"] {
             // Names count characters, and some characters take four bytes, or six when they are written.
             let mut frame = message(&conversation, &format!("{n:03}{}", character.repeat(61)), "");
             for (name, value) in [
                 ("payload", json!("x".repeat(24 * 1024 - 2))),
                 ("envelopes", json!({ b_device.as_str(): "A".repeat(envelope / 4 * 4) })),
-                ("mediaHandle", json!(filler.repeat(256))),
+                ("mediaHandle", json!(handle)),
                 ("inReplyTo", root.clone()),
                 ("threadRoot", root.clone()),
                 ("ttlSeconds", json!(31_536_000)),
@@ -257,17 +259,17 @@ async fn the_fullest_message_fits_a_frame_or_is_refused() {
 }
 
 #[tokio::test]
-async fn every_kind_is_carried_and_no_other() {
+async fn every_kind_is_carried_and_names_have_a_form() {
     let alice = User::new("alice");
     let conversation = alice.notes();
     let mut socket = alice.connect("a").await;
-    let kinds = ["text", "image", "audio", "video", "doc", "system"];
+    let kinds = ["text", "image", "audio", "video", "doc", "poll", "system", "sticker.v2"];
     for kind in kinds {
         let mut frame = message(&conversation, kind, kind);
         frame["kind"] = json!(kind);
         assert_eq!(socket.ask(frame).await["type"], "message.sent");
     }
-    for kind in [json!("Text"), json!("poem"), json!(""), json!(1)] {
+    for kind in [json!("Text"), json!("a poem"), json!(""), json!("x".repeat(33)), json!(1)] {
         let mut frame = message(&conversation, "bad", "bad");
         frame["kind"] = kind.clone();
         let error = socket.ask(frame).await;
@@ -285,7 +287,7 @@ async fn an_expiring_message_loses_its_content_on_the_second() {
     let mut frame = message(&conversation, "brief", "burn this");
     frame["ttlSeconds"] = json!(1);
     frame["mentions"] = json!([bob.id]);
-    frame["mediaHandle"] = json!("media/1");
+    frame["mediaHandle"] = json!(alice.http("a").upload(&conversation, "image/png", &png(&conversation)).await);
     frame["envelopes"] = json!({ "b": "Ym9i" });
     let sent = a.ask(frame).await;
     a.say(&conversation, "this stays").await;

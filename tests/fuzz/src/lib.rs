@@ -1,0 +1,25 @@
+//! What each target runs: one check, within bounds of memory.
+
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// What a check may hold at once, in bytes: so much in any case, and so much for each byte of input.
+/// The check holds several forms of what it decodes.
+const HELD_BYTES_MAX: usize = 1024 * 1024;
+const HELD_BYTES_PER_INPUT_BYTE_MAX: usize = 200;
+
+/// Runs the check of a target; too much memory for the input is a fault like any other.
+///
+/// # Panics
+/// Where a rule is broken, which is what the fuzzer looks for.
+pub fn run(name: &str, input: &[u8]) {
+    let target = tidings_decoders::target(name).expect("a target of this name");
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
+    (target.check)(input);
+    let held = ALLOCATOR.peak_usage().saturating_sub(before);
+    let held_max = HELD_BYTES_MAX + HELD_BYTES_PER_INPUT_BYTE_MAX * input.len();
+    assert!(held <= held_max, "{held} bytes held for {} of input", input.len());
+}
