@@ -13,7 +13,7 @@ use crate::support::{CONVERSATION, Phone, now_seconds};
 
 /// A device of either implementation.
 enum Party {
-    Ours { phone: Box<Phone>, group: Option<Group> },
+    Ours { phone: Box<Phone>, group: Box<Option<Group>> },
     Theirs { peer: Rc<Peer>, device: Device, key: IdentityKey },
 }
 
@@ -34,7 +34,7 @@ struct Message {
 impl Party {
     fn new(peer: &Rc<Peer>, name: &str, is_ours: bool) -> Self {
         if is_ours {
-            return Self::Ours { phone: Box::new(Phone::new(name)), group: None };
+            return Self::Ours { phone: Box::new(Phone::new(name)), group: Box::new(None) };
         }
         let made = peer.ask(&json!({"op": "device", "device": name})).unwrap();
         let key = STANDARD.decode(made["identityKey"].as_str().unwrap()).unwrap();
@@ -67,17 +67,17 @@ impl Party {
             }
             Self::Theirs { peer, device, .. } => {
                 let asked = json!({"nowSeconds": now_seconds, "lastResort": is_last_resort});
-                text(&peer.get(&device.to_string(), "keyPackage", asked)["keyPackage"])
+                text(&peer.get(&device.to_string(), "keyPackage", &asked)["keyPackage"])
             }
         }
     }
 
     fn create(&mut self) {
         match self {
-            Self::Ours { phone, group } => *group = Some(phone.create()),
+            Self::Ours { phone, group } => **group = Some(phone.create()),
             Self::Theirs { peer, device, .. } => {
                 let asked = json!({"conversation": CONVERSATION, "nowSeconds": now_seconds()});
-                peer.get(&device.to_string(), "create", asked);
+                peer.get(&device.to_string(), "create", &asked);
             }
         }
     }
@@ -90,14 +90,14 @@ impl Party {
                     KeyPackage::parse(package, device, *key, now_seconds()).unwrap()
                 };
                 let changes = Changes { add: add.iter().map(parse).collect(), remove: remove.to_vec() };
-                let group = group.as_mut().unwrap();
+                let group = group.as_mut().as_mut().unwrap();
                 let commit = group.commit(&phone.store, &phone.identity, &changes).unwrap();
                 Sent { from, epoch: commit.epoch + 1, payload: commit.payload, welcome: commit.welcome }
             }
             Self::Theirs { peer, device, .. } => {
                 let add: Vec<&String> = add.iter().map(|(_, _, package)| package).collect();
                 let remove: Vec<String> = remove.iter().map(Device::to_string).collect();
-                let made = peer.get(&device.to_string(), "commit", json!({"add": add, "remove": remove}));
+                let made = peer.get(&device.to_string(), "commit", &json!({"add": add, "remove": remove}));
                 let epoch = made["epoch"].as_u64().unwrap() + 1;
                 let welcome = made.get("welcome").map(text);
                 Sent { from, epoch, payload: text(&made["payload"]), welcome }
@@ -107,9 +107,9 @@ impl Party {
 
     fn accept(&mut self) {
         match self {
-            Self::Ours { phone, group } => group.as_mut().unwrap().accept_commit(&phone.store).unwrap(),
+            Self::Ours { phone, group } => group.as_mut().as_mut().unwrap().accept_commit(&phone.store).unwrap(),
             Self::Theirs { peer, device, .. } => {
-                peer.get(&device.to_string(), "accept", json!({}));
+                peer.get(&device.to_string(), "accept", &json!({}));
             }
         }
     }
@@ -119,10 +119,10 @@ impl Party {
         match self {
             Self::Ours { phone, group } => {
                 let mail = WelcomeMail { conversation_id: CONVERSATION, from: &sent.from, payload };
-                *group = Some(Group::join(&phone.store, &phone.identity, &mail).unwrap());
+                **group = Some(Group::join(&phone.store, &phone.identity, &mail).unwrap());
             }
             Self::Theirs { peer, device, .. } => {
-                peer.get(&device.to_string(), "join", json!({"welcome": payload}));
+                peer.get(&device.to_string(), "join", &json!({"welcome": payload}));
             }
         }
     }
@@ -132,11 +132,11 @@ impl Party {
             Self::Ours { phone, group } => {
                 let entry =
                     Entry { sender: &sent.from, event: Event::Commit, epoch: sent.epoch, payload: &sent.payload };
-                let processed = group.as_mut().unwrap().process(&phone.store, &entry).unwrap();
+                let processed = group.as_mut().as_mut().unwrap().process(&phone.store, &entry).unwrap();
                 assert!(matches!(processed, Processed::Commit(_) | Processed::Removed { .. }), "{processed:?}");
             }
             Self::Theirs { peer, device, .. } => {
-                peer.get(&device.to_string(), "process", json!({"payload": sent.payload}));
+                peer.get(&device.to_string(), "process", &json!({"payload": sent.payload}));
             }
         }
     }
@@ -145,12 +145,12 @@ impl Party {
         let from = self.device();
         match self {
             Self::Ours { phone, group } => {
-                let sent = phone.say(group.as_mut().unwrap(), words);
+                let sent = phone.say(group.as_mut().as_mut().unwrap(), words);
                 Message { from, epoch: sent.epoch, payload: sent.payload }
             }
             Self::Theirs { peer, device, .. } => {
                 let content = json!({"v": 1, "kind": "text", "body": words});
-                let sent = peer.get(&device.to_string(), "encrypt", json!({"content": content}));
+                let sent = peer.get(&device.to_string(), "encrypt", &json!({"content": content}));
                 Message { from, epoch: sent["epoch"].as_u64().unwrap(), payload: text(&sent["payload"]) }
             }
         }
@@ -165,7 +165,7 @@ impl Party {
                     epoch: message.epoch,
                     payload: &message.payload,
                 };
-                match group.as_mut().unwrap().process(&phone.store, &entry) {
+                match group.as_mut().as_mut().unwrap().process(&phone.store, &entry) {
                     Ok(Processed::Message { content, .. }) => Ok(text(&content.unwrap().body)),
                     Ok(other) => Err(format!("{other:?}")),
                     Err(error) => Err(format!("{error:?}")),
@@ -187,13 +187,13 @@ impl Party {
     fn state(&self) -> (u64, String, Vec<String>) {
         match self {
             Self::Ours { group, .. } => {
-                let group = group.as_ref().unwrap();
-                let authenticator = group.authenticator().iter().map(|byte| format!("{byte:02x}")).collect();
+                let group = group.as_ref().as_ref().unwrap();
+                let authenticator = hex(group.authenticator());
                 let devices = group.roster().unwrap().devices();
                 (group.epoch(), authenticator, devices.iter().map(Device::to_string).collect())
             }
             Self::Theirs { peer, device, .. } => {
-                let state = peer.get(&device.to_string(), "state", json!({}));
+                let state = peer.get(&device.to_string(), "state", &json!({}));
                 let roster = state["roster"].as_array().unwrap().iter().map(text).collect();
                 (state["epoch"].as_u64().unwrap(), text(&state["authenticator"]), roster)
             }
@@ -203,6 +203,10 @@ impl Party {
     fn invited(&self) -> (Device, IdentityKey, String) {
         (self.device(), self.key(), self.key_package(false))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn text(value: &serde_json::Value) -> String {

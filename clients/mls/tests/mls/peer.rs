@@ -49,7 +49,7 @@ impl Peer {
         }
     }
 
-    pub(crate) fn get(&self, device: &str, op: &str, more: Value) -> Value {
+    pub(crate) fn get(&self, device: &str, op: &str, more: &Value) -> Value {
         let mut request = json!({"op": op, "device": device});
         request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.ask(&request).unwrap()
