@@ -38,7 +38,7 @@ pub trait Store {
 }
 
 /// A store that is gone with the process.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct MemoryStore {
     values: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
 }

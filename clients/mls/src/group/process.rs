@@ -143,9 +143,15 @@ pub enum ProcessError {
 }
 
 impl ProcessError {
-    /// Whether this device has to be added to the group anew, once the log before the entry was processed.
-    pub fn needs_rejoin(&self) -> bool {
-        matches!(self, Self::Gap { .. } | Self::LostCommit)
+    /// Whether this device has to be added to the group anew, where the log before the entry was processed: it cannot
+    /// follow a commit that the service has accepted. (One that adds a device by a key package whose time has passed
+    /// since is such a one, too.)
+    pub fn needs_rejoin(&self, event: Event) -> bool {
+        match self {
+            Self::Gap { .. } | Self::LostCommit => true,
+            Self::Invalid(_) => event == Event::Commit,
+            _ => false,
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn a_commit_that_was_discarded_and_accepted_is_noticed() {
     at_alice.discard_commit(&alice.store).unwrap();
     let other = alice.commit(at_alice, &[], &[]);
     let error = alice.follow(at_alice, &alice, &lost).unwrap_err();
-    assert!(matches!(error, ProcessError::LostCommit) && error.needs_rejoin());
+    assert!(matches!(error, ProcessError::LostCommit) && error.needs_rejoin(Event::Commit));
     assert!(at_alice.has_pending_commit());
     assert!(matches!(alice.follow(at_alice, &alice, &other), Ok(Processed::OwnCommit { .. })));
 }

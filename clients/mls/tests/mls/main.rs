@@ -9,6 +9,7 @@
 
 mod convergence;
 mod groups;
+mod hostile;
 mod interop;
 mod key_packages;
 mod peer;
