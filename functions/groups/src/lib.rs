@@ -19,7 +19,7 @@ use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoLog};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia};
 use uuid::Uuid;
 
 /// The function.
@@ -27,6 +27,7 @@ pub struct Groups {
     callers: Callers,
     log: DynamoLog,
     conversations: DynamoConversations,
+    media: DynamoMedia,
     bus: KinesisBus,
     push_members_max: usize,
 }
@@ -38,6 +39,7 @@ impl Groups {
             callers: Callers::build(adapters)?,
             log: adapters.log()?,
             conversations: adapters.conversations()?,
+            media: adapters.media()?,
             bus: adapters.bus()?,
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
@@ -172,6 +174,7 @@ impl Groups {
             log: &self.log,
             conversations: &self.conversations,
             invites: &self.conversations,
+            media: &self.media,
             bus: &self.bus,
             clock: &SystemClock,
             push_members_max: self.push_members_max,

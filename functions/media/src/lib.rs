@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidings_domain::{
     history::ReadPorts,
     ids::{MediaHandle, Sender},
-    media::{UploadPorts, ViewPorts, abandon, complete, offer, parts, sign_parts, view},
+    media::{UploadPorts, ViewPorts, abandon, complete, offer, parts, sign_parts, view, view_by_invite},
     ports::BoxFuture,
 };
 use tidings_media::S3Objects;
@@ -78,7 +78,14 @@ impl Media {
             clock: &SystemClock,
         };
         let ports = ViewPorts { read, media: &self.rows, objects: &self.objects };
-        let seen = view(ports, &caller.user, handle(request)?).await?;
+        let handle = handle(request)?;
+        let seen = match request.query("invite") {
+            Some(token) => {
+                let token = convert::invite_token_at("invite", token)?;
+                view_by_invite(ports, &self.conversations, &caller.user, &token, handle).await?
+            }
+            None => view(ports, &caller.user, handle).await?,
+        };
         Ok(HttpAnswer::json(&convert::media_info(&seen)))
     }
 

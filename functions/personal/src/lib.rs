@@ -21,7 +21,7 @@ use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoPersonal, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions};
 
 /// The function.
 pub struct Personal {
@@ -30,6 +30,7 @@ pub struct Personal {
     conversations: DynamoConversations,
     kept: DynamoPersonal,
     sessions: DynamoSessions,
+    media: DynamoMedia,
     bus: KinesisBus,
     gateway: ApiGateway,
     push_members_max: usize,
@@ -44,6 +45,7 @@ impl Personal {
             conversations: adapters.conversations()?,
             kept: adapters.personal()?,
             sessions: adapters.sessions()?,
+            media: adapters.media()?,
             bus: adapters.bus()?,
             gateway: adapters.gateway(),
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
@@ -133,6 +135,7 @@ impl Personal {
             log: &self.log,
             conversations: &self.conversations,
             invites: &self.conversations,
+            media: &self.media,
             bus: &self.bus,
             clock: &SystemClock,
             push_members_max: self.push_members_max,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use thiserror::Error;
 
 use crate::{
-    ids::{Sequence, Timestamp, UserId},
+    ids::{MediaHandle, Sequence, Timestamp, UserId},
     limits::{SLOW_MODE_SECONDS_MAX, TTL_SECONDS_MAX},
 };
 
@@ -67,6 +67,8 @@ pub struct Group {
     pub member_count: u64,
     /// Who is in it, while they are few; see [`ROSTER_MEMBERS_MAX`](crate::limits::ROSTER_MEMBERS_MAX).
     pub roster: Option<BTreeSet<UserId>>,
+    /// The event that gave it its picture: in its name the content is claimed.
+    pub avatar_since: Option<Sequence>,
     /// Messages are announced and pulled since the event of this sequence, for there are too many
     /// members to push to; none where they are pushed.
     pub pulled_since: Option<Sequence>,
@@ -329,6 +331,30 @@ pub struct MembershipEvent {
     pub role: Option<Role>,
     /// The title, of a group that was made or renamed.
     pub title: Option<Arc<str>>,
+    /// What became of the picture, where it changed.
+    pub avatar: Option<AvatarChange>,
+}
+
+/// A change of a group's picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AvatarChange {
+    /// The content that it is from now on, claimed in the name of this event.
+    pub set: Option<MediaHandle>,
+    /// The content that it was, and the event that it was claimed by.
+    pub dropped: Option<(MediaHandle, Sequence)>,
+}
+
+impl AvatarChange {
+    /// The change from one picture to another by the event of a place; none where there is none to tell of.
+    pub fn between(before: &Group, after: &GroupSettings) -> Option<Self> {
+        let handle = |text: &Option<Arc<str>>| text.as_deref().and_then(|text| MediaHandle::parse(text).ok());
+        if before.settings.avatar == after.avatar {
+            return None;
+        }
+        let change =
+            Self { set: handle(&after.avatar), dropped: handle(&before.settings.avatar).zip(before.avatar_since) };
+        (change != Self::default()).then_some(change)
+    }
 }
 
 impl MembershipEvent {
@@ -354,6 +380,7 @@ mod tests {
             owner: UserId::parse("olga").unwrap(),
             member_count: 3,
             roster: None,
+            avatar_since: None,
             pulled_since: None,
             is_dissolved: false,
             created_at: Timestamp(1),

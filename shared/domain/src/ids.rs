@@ -218,6 +218,12 @@ impl MessageId {
         Self(Uuid::new_v5(&Self::NAMESPACE, name.as_bytes()))
     }
 
+    /// The name in which the event at a place claims the content of a group's picture. No message has it: what a
+    /// message is called has four parts.
+    pub fn of_avatar(conversation: &ConversationId, at: Sequence) -> Self {
+        Self(Uuid::new_v5(&Self::NAMESPACE, format!("{conversation}\u{1f}avatar\u{1f}{at}").as_bytes()))
+    }
+
     /// Reads `m:UUID`, as it is printed: an id has one text.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         text.strip_prefix("m:")

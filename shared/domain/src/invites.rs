@@ -11,7 +11,7 @@ use crate::{
     ids::{ConversationId, InvalidId, Sender, Timestamp, UserId},
     limits::{INVITE_SECRET_CHARS, INVITES_MAX, MEMBERS_PAGE_MAX},
     membership::{Command, GroupError, GroupPorts, GroupView, change, group_of},
-    ports::Unavailable,
+    ports::{Conversations, Invites, Unavailable},
 };
 
 /// What a link has that nobody can guess; it names the invite, too. It is not shown in logs.
@@ -282,15 +282,26 @@ pub struct Preview {
 
 /// What a link leads to. A member sees it whatever has become of the link.
 pub async fn preview(ports: GroupPorts<'_>, user: &UserId, token: &InviteToken) -> Result<Preview, GroupError> {
-    let door = ports.invites.door(&token.group, user, Some(&token.secret)).await?;
+    leads_to(ports.conversations, ports.invites, ports.clock.now(), user, token).await
+}
+
+/// See [`preview`].
+pub(crate) async fn leads_to(
+    conversations: &dyn Conversations,
+    invites: &dyn Invites,
+    now: Timestamp,
+    user: &UserId,
+    token: &InviteToken,
+) -> Result<Preview, GroupError> {
+    let door = invites.door(&token.group, user, Some(&token.secret)).await?;
     let invite = door.invite.as_ref().ok_or(GroupError::NoSuchInvite)?;
-    let view = ports.conversations.group(&token.group, &[user.clone(), invite.by.clone()]).await?;
+    let view = conversations.group(&token.group, &[user.clone(), invite.by.clone()]).await?;
     let group = view.group.clone().ok_or(GroupError::NoSuchInvite)?;
     let needs_approval = invite.needs_approval;
     if view.members.iter().any(|member| member.user == *user) {
         return Ok(Preview { group, needs_approval, admission: Admission::Member });
     }
-    door.open(&group, &view, ports.clock.now())?;
+    door.open(&group, &view, now)?;
     let admission = if door.request.is_some() { Admission::Asked } else { Admission::Outside };
     Ok(Preview { group, needs_approval, admission })
 }
@@ -419,6 +430,7 @@ mod tests {
             owner: UserId::parse("olga").unwrap(),
             member_count: 1,
             roster: None,
+            avatar_since: None,
             pulled_since: None::<Sequence>,
             is_dissolved: false,
             created_at: Timestamp(1),

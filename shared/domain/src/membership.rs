@@ -10,16 +10,17 @@ use thiserror::Error;
 
 use crate::{
     conversation::{Member, PULLED_BUCKET, activity_bucket},
-    group::{Action, Change, Group, GroupSettings, MembershipEvent, Role, Rule, SettingsPatch, permit},
-    ids::{ClientMsgId, ConversationId, Sender, Sequence, Timestamp, UserId},
+    group::{Action, AvatarChange, Change, Group, GroupSettings, MembershipEvent, Role, Rule, SettingsPatch, permit},
+    ids::{ClientMsgId, ConversationId, MediaHandle, Sender, Sequence, Timestamp, UserId},
     invites::{Door, Entrance, InviteSecret, entering},
     limits::{
         APPEND_ATTEMPTS_MAX, GROUP_CHANGE_MEMBERS_MAX, GROUP_SETTLE_MS, INVITES_MAX, MEMBERS_PAGE_MAX,
         ROSTER_MEMBERS_MAX, TAIL_ROWS,
     },
     log::{Content, ContentKind, ConversationState, Entry, EventKind, Tail},
+    media::{Claims, claim_avatar},
     ports::{Append, Bus, Clock, Consistency, Conversations, Invites, Log, Unavailable},
-    send::{backoff_ms, publish},
+    send::{Refusal, backoff_ms, publish},
 };
 
 /// What membership needs of the world.
@@ -31,6 +32,8 @@ pub struct GroupPorts<'a> {
     pub conversations: &'a dyn Conversations,
     /// Ways into groups.
     pub invites: &'a dyn Invites,
+    /// Claims on the content of pictures.
+    pub media: &'a dyn Claims,
     /// The stream.
     pub bus: &'a dyn Bus,
     /// Time and chance.
@@ -129,6 +132,9 @@ pub enum GroupError {
     /// A rule forbids it.
     #[error(transparent)]
     Forbidden(#[from] Rule),
+    /// What is to be its picture cannot be.
+    #[error("{0}")]
+    Avatar(Refusal),
     /// Too many at once.
     #[error("at most {GROUP_CHANGE_MEMBERS_MAX} members at once")]
     TooManyAtOnce,
@@ -151,6 +157,10 @@ pub async fn create(
     if let Some(group) = found_or_taken(ports, actor, conversation).await? {
         return Ok(group);
     }
+    // Content is of a conversation, and this one is not there yet.
+    if settings.avatar.is_some() {
+        return Err(GroupError::Avatar(Refusal::NoSuchMedia));
+    }
     let others: BTreeSet<UserId> = members.into_iter().filter(|user| *user != actor.user).collect();
     if others.len() >= GROUP_CHANGE_MEMBERS_MAX {
         return Err(GroupError::TooManyAtOnce);
@@ -168,6 +178,7 @@ pub async fn create(
         owner: actor.user.clone(),
         member_count,
         roster,
+        avatar_since: None,
         pulled_since: is_pulled.then_some(first),
         is_dissolved: false,
         created_at: now,
@@ -240,6 +251,9 @@ pub async fn change(
         if tail.state().membership_version == view.version {
             let roster = ground.roster_after(ports.conversations, &plan.1).await?;
             let change = ground.change_after(&tail, plan, roster, ports.push_members_max as u64);
+            // Before the event, so that the content of the picture that it tells of is there; in the name of the
+            // event's place, so that a claim is let go of only by what came after it.
+            claim_avatar(ports.media, &change.entry).await?.map_err(GroupError::Avatar)?;
             match ports.conversations.change_group(&change).await {
                 Ok(Append::Done) => {
                     publish(ports.bus, ports.clock, vec![change.entry], Vec::new()).await;
@@ -328,6 +342,9 @@ impl Ground<'_> {
             Command::SetRole(user, role) => self.plan_role(own, user, *role)?,
             Command::Configure(patch) => {
                 may(Action::Configure)?;
+                if patch.avatar.iter().flatten().any(|handle| MediaHandle::parse(handle).is_err()) {
+                    return Err(GroupError::Avatar(Refusal::NoSuchMedia));
+                }
                 let settings = patch.clone().applied_to(&self.group.settings);
                 let is_renamed = settings.title != self.group.settings.title;
                 let change = if is_renamed { Change::Renamed } else { Change::Configured };
@@ -431,7 +448,7 @@ impl Ground<'_> {
     fn change_after(
         &self,
         tail: &Tail,
-        (event, plan): (MembershipEvent, Plan),
+        (mut event, plan): (MembershipEvent, Plan),
         roster: Option<BTreeSet<UserId>>,
         push_members_max: u64,
     ) -> GroupChange {
@@ -439,6 +456,15 @@ impl Ground<'_> {
         let member_count = self.member_count_after(&plan);
         let is_pulled = Group::is_pulled_at(member_count, self.group.is_pulled(), push_members_max);
         let is_changed = |user: &UserId| plan.removed.contains(user) || plan.roles.iter().any(|(u, ..)| u == user);
+        let mut settings = plan.settings.unwrap_or_else(|| self.group.settings.clone());
+        if plan.dissolves {
+            settings.avatar = None;
+        }
+        event.avatar = AvatarChange::between(self.group, &settings);
+        let avatar_since = match &event.avatar {
+            Some(change) => change.set.map(|_| place),
+            None => self.group.avatar_since.filter(|_| settings.avatar.is_some()),
+        };
         let resting_on = self.view.member(&self.actor.user).filter(|m| !is_changed(&m.user));
         GroupChange {
             entry: entry(self.conversation, self.actor, place, tail.state(), event, now),
@@ -446,10 +472,11 @@ impl Ground<'_> {
             actor: resting_on.map(|m| (m.user.clone(), m.role)),
             added: plan.added.into_iter().map(|user| joining(user, place, now, is_pulled)).collect(),
             group: Group {
-                settings: plan.settings.unwrap_or_else(|| self.group.settings.clone()),
+                settings,
                 owner: plan.owner.unwrap_or_else(|| self.group.owner.clone()),
                 member_count,
                 roster,
+                avatar_since,
                 pulled_since: is_pulled.then(|| self.group.pulled_since.unwrap_or(place)),
                 is_dissolved: self.group.is_dissolved || plan.dissolves,
                 created_at: self.group.created_at,
@@ -467,7 +494,7 @@ impl Ground<'_> {
 }
 
 fn event(change: Change, users: Vec<UserId>) -> MembershipEvent {
-    MembershipEvent { change, users, role: None, title: None }
+    MembershipEvent { change, users, role: None, title: None, avatar: None }
 }
 
 /// The row of somebody who is in from a place on. What came before counts as read.

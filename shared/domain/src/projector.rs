@@ -74,10 +74,12 @@ pub fn says_something(entry: &Entry) -> bool {
         || entry.content.thread_root.is_some()
         || entry.content.ttl_seconds.is_some()
         || entry.content.media_handle.is_some()
+        || media::avatar_change(entry).is_some()
 }
 
 async fn project_one(ports: ProjectorPorts<'_>, entry: &Entry) -> Result<(), Unavailable> {
     media::confirm(ports.media, entry).await?;
+    media::move_avatar(ports.erasing(), entry).await?;
     if let Some(due) = entry.expires_at() {
         // The sweeper does not come back to a minute that is long over.
         if due <= ports.clock.now() {

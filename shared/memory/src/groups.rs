@@ -32,6 +32,7 @@ impl State {
             owner: user.clone(),
             member_count: 0,
             roster: None,
+            avatar_since: None,
             pulled_since: None,
             is_dissolved: false,
             created_at: Timestamp::default(),

@@ -78,6 +78,10 @@ pub struct MembershipPayload {
     /// The title, of a group that was made or renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// The picture, a media handle, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::MediaHandle>")]
+    pub avatar: Option<String>,
 }
 
 /// A body with the settings of a group beside fields of its own. (`flatten` would lose the names
@@ -95,7 +99,7 @@ macro_rules! with_settings {
             pub description: Option<Option<String>>,
             /// The picture, a media handle.
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-            #[schemars(with = "Option<types::AvatarHandle>")]
+            #[schemars(with = "Option<types::MediaHandle>")]
             pub avatar: Option<Option<String>>,
             /// Who may send.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,7 +200,7 @@ pub struct GroupInfo {
     pub description: Option<String>,
     /// The picture, a media handle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<types::AvatarHandle>")]
+    #[schemars(with = "Option<types::MediaHandle>")]
     pub avatar: Option<String>,
     /// Who has it.
     #[schemars(with = "types::UserId")]

@@ -381,8 +381,8 @@ pub fn from_stream(bytes: &[u8]) -> Result<StreamRecord, RecordError> {
 mod tests {
     use proptest::prelude::*;
     use tidings_domain::{
-        group::{Change, MembershipEvent, Role},
-        ids::{ConnectionId, KindName},
+        group::{AvatarChange, Change, MembershipEvent, Role},
+        ids::{ConnectionId, KindName, MediaHandle},
         log::{ContentKind, EventKind, rows_of},
         send::{AnswerTo, Draft, Pending},
         sessions::Socket,
@@ -402,6 +402,7 @@ mod tests {
                 let client_msg_id = ClientMsgId::parse(&id).unwrap();
                 let sender_user = sender.user.clone();
                 let other = MessageId::of(&conversation, &sender, &client_msg_id);
+                let picture = MediaHandle::of(&conversation, "image/png", 1, "00");
                 Entry {
                     conversation,
                     sequence: Sequence(sequence),
@@ -439,6 +440,8 @@ mod tests {
                             users: vec![sender_user],
                             role: ttl.map(|_| Role::Owner),
                             title: ttl.map(|_| "Crew".into()),
+                            avatar: ttl
+                                .map(|_| AvatarChange { set: Some(picture), dropped: Some((picture, Sequence(3))) }),
                         })
                     }),
                     erased: ttl.map(|_| Erasure::Viewed),

@@ -9,7 +9,7 @@ use tidings_domain::{
 };
 use tidings_protocol::{
     ErrorCode, ErrorFrame, ParseError,
-    convert::{media_error_frame, refusal_frame, rule_frame},
+    convert::{avatar_refusal_frame, media_error_frame, refusal_frame, rule_frame},
 };
 use tracing::error;
 
@@ -111,6 +111,7 @@ impl From<GroupError> for Failure {
             GroupError::Exists(_) => {
                 Self::of_field(ErrorCode::Conflict, "clientGroupId", format!("clientGroupId: {error}"))
             }
+            GroupError::Avatar(refusal) => Self(Box::new(avatar_refusal_frame(refusal))),
             GroupError::Forbidden(rule) => Self(Box::new(rule_frame(*rule))),
             GroupError::TooManyAtOnce => Self::of_field(ErrorCode::BadRequest, "members", format!("members: {error}")),
             GroupError::Contended => Self::crowded(),

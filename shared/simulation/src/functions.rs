@@ -129,6 +129,7 @@ impl Instance {
             log: &*self.ports.log,
             conversations: &*self.ports.conversations,
             invites: &*self.ports.invites,
+            media: &*self.ports.media,
             bus: &*self.ports.bus,
             clock: &self.clock,
             push_members_max: PUSH_MEMBERS_MAX,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tidings_domain::{
     conversation::{Advance, Label, Member, PULLED_BUCKET, Reach, ReachMove, Watermark},
-    group::{Audience, Change, Group, GroupSettings, MembershipEvent, Role},
-    ids::{ConversationId, Sequence, Timestamp, UserId},
+    group::{Audience, AvatarChange, Change, Group, GroupSettings, MembershipEvent, Role},
+    ids::{ConversationId, MediaHandle, Sequence, Timestamp, UserId},
     log::{Entry, EventKind},
     membership::GroupChange,
     ports::{Append, Consistency},
@@ -23,7 +23,10 @@ fn event(s: &Subject<'_>, conversation: &ConversationId, sequence: u64, change: 
     entry.event = EventKind::Membership;
     entry.state.membership_version = Sequence(sequence);
     let users = users.iter().map(|user| (*user).clone()).collect();
-    entry.membership = Some(Box::new(MembershipEvent { change, users, role: None, title: Some("Crew".into()) }));
+    let picture = MediaHandle::of(conversation, "image/png", 1, "00");
+    let avatar = Some(AvatarChange { set: Some(picture), dropped: Some((picture, Sequence(1))) });
+    entry.membership =
+        Some(Box::new(MembershipEvent { change, users, role: None, title: Some("Crew".into()), avatar }));
     entry
 }
 
@@ -33,6 +36,7 @@ pub(crate) async fn made(s: &Subject<'_>, name: &str) -> GroupChange {
     let (olga, carl) = (s.user("olga"), s.user("carl"));
     let mut added = members(&[&carl, &olga]);
     added[1].role = Role::Owner;
+    let picture = MediaHandle::of(&conversation, "image/png", 1, "00");
     let change = GroupChange {
         entry: event(s, &conversation, 1, Change::Created, &[&olga, &carl]),
         expected_version: Sequence::ZERO,
@@ -40,7 +44,7 @@ pub(crate) async fn made(s: &Subject<'_>, name: &str) -> GroupChange {
             settings: GroupSettings {
                 title: "Crew".into(),
                 description: Some("All of us".into()),
-                avatar: None,
+                avatar: Some(picture.to_string().into()),
                 may_post: Audience::Admins,
                 may_add: Audience::All,
                 slow_mode_seconds: 5,
@@ -49,6 +53,7 @@ pub(crate) async fn made(s: &Subject<'_>, name: &str) -> GroupChange {
             owner: olga,
             member_count: 2,
             roster: Some([s.user("olga"), s.user("carl")].into()),
+            avatar_since: Some(Sequence(1)),
             pulled_since: None,
             is_dissolved: false,
             created_at: Timestamp(7),

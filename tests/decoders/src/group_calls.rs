@@ -1,7 +1,7 @@
 //! Calls about groups, read as the function `groups` reads them.
 
 use serde_json::{Value, json};
-use tidings_domain::{group::GroupSettings, limits};
+use tidings_domain::{group::GroupSettings, ids::MediaHandle, limits};
 use tidings_events::HttpRequest;
 use tidings_protocol::{
     ParseError, convert,
@@ -93,7 +93,7 @@ fn within_limits(settings: &GroupSettings) {
     assert!(settings.title.chars().count() <= limits::TITLE_CHARS_MAX);
     assert!(!settings.title.chars().any(char::is_control));
     assert!(settings.description.as_ref().is_none_or(|d| d.chars().count() <= limits::DESCRIPTION_CHARS_MAX));
-    assert!(settings.avatar.as_ref().is_none_or(|h| (1..=limits::MEDIA_HANDLE_BYTES_MAX).contains(&h.len())));
+    assert!(settings.avatar.as_ref().is_none_or(|handle| MediaHandle::parse(handle).is_ok()));
     assert!(settings.slow_mode_seconds <= limits::SLOW_MODE_SECONDS_MAX);
     assert!(settings.ttl_seconds.is_none_or(|s| (1..=limits::TTL_SECONDS_MAX).contains(&s)));
 }
@@ -103,8 +103,8 @@ const INVITE: &str = "AbCdEfGhIjKlMnOpQrSt-_";
 pub(crate) fn seeds() -> Vec<Seed> {
     let nothing = json!({});
     let create = json!({ "title": "the team", "members": ["alice", "bob"], "clientGroupId": "1", "description": "d",
-        "avatar": "h:1", "mayPost": "admins", "mayAdd": "all", "slowModeSeconds": 5, "ttlSeconds": 60 });
-    let update = json!({ "title": "all", "description": null, "ttlSeconds": null });
+        "mayPost": "admins", "mayAdd": "all", "slowModeSeconds": 5, "ttlSeconds": 60 });
+    let update = json!({ "title": "all", "description": null, "ttlSeconds": null, "avatar": "md:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d" });
     let invite = json!({ "expiresInSeconds": 60, "maxUses": 3, "approval": true, "clientInviteId": "poster" });
     let on = |route: &str, query: &Value, body: Option<&Value>| {
         let mut event = call(route, "/groups/g:team", query, body);

@@ -14,8 +14,10 @@ mod http_event;
 mod ids;
 mod key_set;
 mod keys;
+mod object_event;
 mod pending_send;
 mod personal_calls;
+mod push_event;
 mod seeds;
 mod server_frame;
 mod short_text;
@@ -26,7 +28,7 @@ mod table_event;
 use std::collections::BTreeSet;
 
 pub use seeds::Seed;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A decoder, or a family of them.
 #[derive(Clone, Copy, Debug)]
@@ -40,18 +42,43 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "access_token", check: access_token::check, seeds: access_token::seeds },
     Target { name: "client_frame", check: client_frame::check, seeds: client_frame::seeds },
     Target { name: "http_event", check: http_event::check, seeds: http_event::seeds },
     Target { name: "key_set", check: key_set::check, seeds: key_set::seeds },
+    Target { name: "object_event", check: object_event::check, seeds: object_event::seeds },
     Target { name: "pending_send", check: pending_send::check, seeds: pending_send::seeds },
+    Target { name: "push_event", check: push_event::check, seeds: push_event::seeds },
     Target { name: "server_frame", check: server_frame::check, seeds: server_frame::seeds },
     Target { name: "short_text", check: short_text::check, seeds: short_text::seeds },
     Target { name: "socket_event", check: socket_event::check, seeds: socket_event::seeds },
     Target { name: "stream_event", check: stream_event::check, seeds: stream_event::seeds },
     Target { name: "table_event", check: table_event::check, seeds: table_event::seeds },
 ];
+
+/// Messages made of one input.
+const MESSAGES_MAX: usize = 32;
+
+/// The event of a queue that an input is: as it is where it is one, else with a message of each line.
+fn queue_event(data: &[u8]) -> Value {
+    let whole = serde_json::from_slice::<Value>(data).ok();
+    if let Some(event) = whole.filter(|event| event["Records"][0]["body"].is_string()) {
+        return event;
+    }
+    let bodies = data.splitn(MESSAGES_MAX, |byte| *byte == b'\n').map(String::from_utf8_lossy);
+    let message = |(n, body): (usize, std::borrow::Cow<'_, str>)| {
+        json!({
+            "messageId": n.to_string(),
+            "receiptHandle": format!("r{n}"),
+            "body": body,
+            "attributes": { "ApproximateReceiveCount": "1" },
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:queue",
+        })
+    };
+    json!({ "Records": bodies.enumerate().map(message).collect::<Vec<_>>() })
+}
 
 /// The target of this name.
 pub fn target(name: &str) -> Option<Target> {

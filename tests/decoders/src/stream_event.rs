@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tidings_domain::{
     conversation::Watermark,
     fanout::{FanoutPorts, fan_out},
-    group::{Change, MembershipEvent, Role},
-    ids::{ClientMsgId, ConversationId, DeviceId, MessageId, Sender, Sequence, Timestamp, UserId},
+    group::{AvatarChange, Change, MembershipEvent, Role},
+    ids::{ClientMsgId, ConversationId, DeviceId, MediaHandle, MessageId, Sender, Sequence, Timestamp, UserId},
     log::{Content, ConversationState, Entry, Erasure, EventKind, Target},
     stream::{Receipt, StreamRecord},
 };
@@ -186,6 +186,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ),
     ];
     let text = |record| String::from_utf8(to_stream(record).unwrap()).unwrap();
+    let picture = MediaHandle::of(&conversation, "image/png", 1, "00");
     let joining = Entry {
         conversation: ConversationId::parse("g:team").unwrap(),
         event: EventKind::Membership,
@@ -195,6 +196,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
             users: vec![by.user.clone(), UserId::parse("bob").unwrap()],
             role: Some(Role::Admin),
             title: Some("the team".into()),
+            avatar: Some(AvatarChange { set: Some(picture), dropped: Some((picture, Sequence(1))) }),
         })),
         ..entry.clone()
     };

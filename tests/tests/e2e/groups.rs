@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidings_tests::{Http, Socket, User, encoded, eventually, message};
+use tidings_tests::{Http, Socket, User, announced, encoded, eventually, from_storage, message, png};
 
 fn path(group: &str) -> String {
     format!("/groups/{}", encoded(group))
@@ -244,4 +244,56 @@ async fn what_is_wrong_is_named() {
         assert_eq!(error["details"]["field"], field, "{method} {at} {body}: {error}");
     }
     assert_eq!(http.log(&group).await.len(), 1, "nothing has changed");
+}
+
+#[tokio::test]
+async fn a_picture_is_the_groups_until_another_is_and_a_link_shows_it() {
+    let (olga, carl, dora, eve) = (User::new("olga"), User::new("carl"), User::new("dora"), User::new("eve"));
+    let http = olga.http("o");
+    let group = http.make_group(&[&carl]).await;
+    let mut c = carl.connect("c").await;
+    let first = http.upload(&group, "image/png", &png("first")).await;
+    let elsewhere = http.upload(&olga.notes(), "image/png", &png("elsewhere")).await;
+    let offer = http.post("/media/presign", &announced(&group, "image/png", &png("pending"))).await.ok();
+    let set = async |avatar: Value| http.send(Method::PATCH, &path(&group), &json!({ "avatar": avatar })).await;
+    for (avatar, status, code) in [
+        (json!(elsewhere), 404, "not_found"),
+        (offer["mediaHandle"].clone(), 409, "conflict"),
+        (json!("../x"), 400, "bad_request"),
+    ] {
+        let error = set(avatar.clone()).await.refused(status, code);
+        assert_eq!(error["details"]["field"], "avatar", "{error}");
+    }
+    let error = http.post("/groups", &json!({ "title": "x", "avatar": first })).await.refused(400, "bad_request");
+    assert_eq!(error["details"]["field"], "avatar", "{error}");
+    assert_eq!(http.log(&group).await.len(), 1, "nothing has changed");
+
+    carl.http("c").send(Method::PATCH, &path(&group), &json!({ "avatar": first })).await.refused(403, "forbidden");
+    assert_eq!(set(json!(first)).await.ok()["avatar"], json!(first));
+    assert_eq!(event(&mut c, &group, "configured").await["payload"]["avatar"], json!(first));
+    add(&http, &group, &dora).await;
+    for reader in [&olga, &carl, &dora] {
+        let seen = reader.http("r").media(&first).await.ok();
+        assert_eq!(from_storage(seen["url"].as_str().unwrap(), None).await, (200, png("first")));
+    }
+    let invite = http.post(&format!("{}/invites", path(&group)), &json!({})).await.ok();
+    let token = encoded(invite["token"].as_str().unwrap());
+    let by_link = |handle: &str| format!("/media/{}?invite={token}", encoded(handle));
+    eve.http("e").media(&first).await.refused(403, "not_a_member");
+    let seen = eve.http("e").get(&by_link(&first)).await.ok();
+    assert_eq!(from_storage(seen["url"].as_str().unwrap(), None).await, (200, png("first")));
+    eve.http("e").get(&by_link(&elsewhere)).await.refused(404, "not_found");
+    let error = eve.http("e").get(&format!("/media/{}?invite=x", encoded(&first))).await.refused(400, "bad_request");
+    assert_eq!(error["details"]["field"], "invite");
+
+    let second = http.upload(&group, "image/png", &png("second")).await;
+    set(json!(second)).await.ok();
+    eventually("the first picture goes", || async { (http.media(&first).await.status == 404).then_some(()) }).await;
+    eve.http("e").get(&by_link(&first)).await.refused(404, "not_found");
+    assert!(dora.http("d").media(&second).await.ok()["url"].is_string());
+    http.send(Method::DELETE, &path(&group), &Value::Null).await.ok();
+    eventually("the last picture goes with the group", || async {
+        (http.media(&second).await.status == 404).then_some(())
+    })
+    .await;
 }

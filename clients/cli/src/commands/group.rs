@@ -1,7 +1,10 @@
 //! `tidings group`: groups, their members, and the ways into them.
 
+use std::path::PathBuf;
+
 use tidings_sdk::{
     Http,
+    media::MediaFile,
     protocol::{
         groups::{GroupAudience, GroupCreate, GroupInfo, GroupRole, GroupUpdate},
         invites::{InviteAdmission, InviteCreate, InviteInfo, InviteStatus},
@@ -152,6 +155,9 @@ struct SetArgs {
     /// Its picture, a media handle; empty: none.
     #[arg(long)]
     avatar: Option<String>,
+    /// Its picture, a file, which is uploaded.
+    #[arg(long, value_name = "FILE", conflicts_with = "avatar")]
+    picture: Option<PathBuf>,
     /// Who may send.
     #[arg(long, value_name = "WHO")]
     post: Option<Audience>,
@@ -223,7 +229,7 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
             line(&http.create_group(group).await?)
         }
         Action::Show { group } => show(&http, &group).await,
-        Action::Set(set) => line(&http.update_group(&set.group, &set.update()).await?),
+        Action::Set(set) => self::set(&http, &set).await,
         Action::Add { group, users } => line(&http.add_members(&group, &users).await?),
         Action::Remove { group, who } => done(http.remove_member(&group, names::user(&who)?).await?, "removed"),
         Action::Leave { group } => done(http.remove_member(&group, &service.user).await?, "left"),
@@ -234,6 +240,16 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
         Action::Dissolve { group } => done(http.dissolve_group(&group).await?, "dissolved"),
         Action::Door(door) => at_the_door(&http, door).await,
     }
+}
+
+async fn set(http: &Http, set: &SetArgs) -> Result<()> {
+    let mut update = set.update();
+    if let Some(picture) = &set.picture {
+        // Not encrypted: everybody with a link to the group may be shown it.
+        let file = MediaFile::open(picture, None, None).await?;
+        update.avatar = Some(Some(http.upload_media(&set.group, &file, &|_, _| ()).await?));
+    }
+    line(&http.update_group(&set.group, &update).await?)
 }
 
 async fn at_the_door(http: &Http, door: Door) -> Result<()> {

@@ -14,6 +14,7 @@
 //! ```
 
 mod file;
+mod meter;
 mod picture;
 mod seal;
 mod transfer;
@@ -27,7 +28,7 @@ pub use self::{
 };
 use crate::HttpError;
 
-/// Told how many bytes of how many are through.
+/// Told how many bytes of how many are through; it goes back where a part of an upload is tried again.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
 /// Why media was not sent, or not read.

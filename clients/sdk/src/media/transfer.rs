@@ -3,18 +3,23 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use reqwest::Method;
 use sha2::{Digest, Sha256};
-use tidings_protocol::media::{
-    MediaCompleted, MediaInfo, MediaState, MultipartPlan, PartWanted, PartsRequest, PartsSigned, PartsThere,
-    PresignRequest, Presigned, SignedUpload,
+use tidings_protocol::{
+    groups::{GroupInfo, GroupUpdate},
+    media::{
+        MediaCompleted, MediaInfo, MediaState, MultipartPlan, PartWanted, PartsRequest, PartsSigned, PartsThere,
+        PresignRequest, Presigned, SignedUpload,
+    },
 };
 use tokio::io::AsyncWriteExt;
 
 use super::{
     Attachment, MediaError, MediaFile, Progress, Sealing,
+    meter::{Counted, Meter},
     seal::{CHUNK_BYTES, chunks},
 };
 use crate::{Http, http::encoded, machine::backoff::full_jitter};
@@ -64,16 +69,29 @@ impl Http {
         let total = file.wire_bytes();
         progress(0, total);
         if offer.status != MediaState::Ready {
-            if let Some(upload) = &offer.upload {
-                let bytes = file.wire_range(0, total).await?;
-                self.put_to_storage(upload, bytes).await?;
-            } else if let Some(plan) = offer.multipart {
-                self.upload_parts(&offer.media_handle, file, plan, &hashes, progress).await?;
-            }
+            let meter = Meter::default();
+            let upload = self.upload_as_offered(&offer, file, &hashes, &meter);
+            meter.told(upload, |done| progress(done.min(total), total)).await?;
             self.wait_until_ready(&offer.media_handle).await?;
         }
         progress(total, total);
         Ok(offer.media_handle)
+    }
+
+    async fn upload_as_offered(
+        &self,
+        offer: &Presigned,
+        file: &MediaFile,
+        hashes: &Hashes,
+        meter: &Meter,
+    ) -> Result<(), MediaError> {
+        if let Some(upload) = &offer.upload {
+            let bytes = file.wire_range(0, file.wire_bytes()).await?;
+            self.put_to_storage(upload, bytes, meter).await?;
+        } else if let Some(plan) = offer.multipart {
+            self.upload_parts(&offer.media_handle, file, plan, hashes, meter).await?;
+        }
+        Ok(())
     }
 
     async fn upload_parts(
@@ -82,7 +100,7 @@ impl Http {
         file: &MediaFile,
         plan: MultipartPlan,
         hashes: &Hashes,
-        progress: Progress<'_>,
+        meter: &Meter,
     ) -> Result<(), MediaError> {
         let path = format!("/media/{}", encoded(handle));
         let total = file.wire_bytes();
@@ -110,7 +128,7 @@ impl Http {
             }
         }
         let left = |missing: &BTreeMap<u32, &str>| missing.keys().map(|n| span(*n).1 - span(*n).0).sum::<u64>();
-        progress(total - left(&missing), total);
+        meter.add(total - left(&missing));
         while !missing.is_empty() {
             let parts = missing.iter().take(PARTS_SIGNED);
             let parts = parts.map(|(number, sha256)| PartWanted { number: *number, sha256: (*sha256).to_owned() });
@@ -118,13 +136,12 @@ impl Http {
                 self.post(&format!("{path}/parts"), &PartsRequest { parts: parts.collect() }).await?;
             let mut uploads = stream::iter(signed.parts.into_iter().map(|part| async move {
                 let (from, to) = span(part.number);
-                self.put_to_storage(&part.upload, file.wire_range(from, to).await?).await?;
+                self.put_to_storage(&part.upload, file.wire_range(from, to).await?, meter).await?;
                 Ok::<_, MediaError>(part.number)
             }))
             .buffer_unordered(PARTS_AT_ONCE);
             while let Some(number) = uploads.try_next().await? {
                 missing.remove(&number);
-                progress(total - left(&missing), total);
             }
         }
         let _: MediaCompleted = self.post(&format!("{path}/complete"), &serde_json::json!({})).await?;
@@ -148,6 +165,23 @@ impl Http {
     /// What is known of media, and where it can be read for a while.
     pub async fn media(&self, handle: &str) -> Result<MediaInfo, MediaError> {
         Ok(self.get(&format!("/media/{}", encoded(handle))).await?)
+    }
+
+    /// The picture of a group, for whoever has a link that lets them in.
+    pub async fn picture_by_invite(&self, handle: &str, token: &str) -> Result<MediaInfo, MediaError> {
+        Ok(self.get(&format!("/media/{}?invite={}", encoded(handle), encoded(token))).await?)
+    }
+
+    /// Uploads a picture for a group and makes it the group's: the content goes as it is, since the service shows it.
+    pub async fn set_picture(
+        &self,
+        group: &str,
+        file: &MediaFile,
+        progress: Progress<'_>,
+    ) -> Result<GroupInfo, MediaError> {
+        let handle = self.upload_media(group, file, progress).await?;
+        let update = GroupUpdate { avatar: Some(Some(handle)), ..GroupUpdate::default() };
+        Ok(self.update_group(group, &update).await?)
     }
 
     /// Gives up an upload, or media that no message refers to.
@@ -253,14 +287,15 @@ impl Http {
         if bytes.len() as u64 == to - from { Ok(bytes.to_vec()) } else { Err(MediaError::Damaged) }
     }
 
-    async fn put_to_storage(&self, upload: &SignedUpload, bytes: Vec<u8>) -> Result<(), MediaError> {
+    async fn put_to_storage(&self, upload: &SignedUpload, bytes: Vec<u8>, meter: &Meter) -> Result<(), MediaError> {
         // Cheap to clone, for another try.
-        let body = reqwest::Body::from(bytes);
+        let bytes = Bytes::from(bytes);
         let mut tries = 0;
         loop {
             tries += 1;
-            let Some(again) = body.as_bytes().map(<[u8]>::to_vec) else { return Err(MediaError::TooLarge) };
-            let mut request = self.storage().put(&upload.url).timeout(STORAGE_TIMEOUT).body(again);
+            let attempt = meter.attempt();
+            let body = reqwest::Body::wrap(Counted { left: bytes.clone(), attempt: attempt.clone() });
+            let mut request = self.storage().put(&upload.url).timeout(STORAGE_TIMEOUT).body(body);
             for (name, value) in &upload.headers {
                 request = request.header(name, value);
             }
@@ -269,6 +304,7 @@ impl Http {
                 Ok(answer) => rejected(answer).await,
                 Err(error) => MediaError::Storage(error),
             };
+            attempt.take_back();
             if tries == TRIES_MAX || !passes(&error) {
                 return Err(error);
             }

@@ -3,10 +3,12 @@
 use super::{Media, MediaError, MediaRow, MediaStatus, MediaType, Objects, Reference, upload::row_for};
 use crate::{
     history::{ReadPorts, visible_from},
-    ids::{MediaHandle, Sequence, Timestamp, UserId},
+    ids::{ConversationId, MediaHandle, Sequence, Timestamp, UserId},
+    invites::{InviteToken, leads_to},
     limits::{MEDIA_REFERENCES_PAGE, MEDIA_URL_MS},
     lookup::entry_called,
-    ports::Unavailable,
+    membership::GroupError,
+    ports::{Invites, Unavailable},
 };
 
 /// What reading content needs of the world.
@@ -42,9 +44,47 @@ pub async fn view(ports: ViewPorts<'_>, user: &UserId, handle: MediaHandle) -> R
         // What is on its way is its owner's alone.
         return if row.owner == *user { Ok(seen(None)) } else { Err(MediaError::NoSuchMedia) };
     }
-    let until = access_until(ports, user, &row, now).await?.ok_or(MediaError::NoSuchMedia)?;
+    let mut until = access_until(ports, user, &row, now).await?;
+    let latest = now.plus_ms(MEDIA_URL_MS);
+    if until != Some(latest) && is_avatar(ports, &row).await? {
+        until = Some(latest);
+    }
+    let until = until.ok_or(MediaError::NoSuchMedia)?;
     let url = ports.objects.sign_get(&row.object, row.blob.mime.name(), now, until).await?;
     Ok(seen(Some((url, until))))
+}
+
+/// Whether content is the picture of its group: that is every member's to see, whenever they joined.
+async fn is_avatar(ports: ViewPorts<'_>, row: &MediaRow) -> Result<bool, Unavailable> {
+    if !matches!(row.conversation, ConversationId::Group(_)) {
+        return Ok(false);
+    }
+    let group = ports.read.conversations.group(&row.conversation, &[]).await?.group;
+    Ok(group.is_some_and(|group| group.settings.avatar.as_deref() == Some(row.handle.to_string().as_str())))
+}
+
+/// The picture of a group, for whoever has a link that lets them in now. Nothing else of the group: what the link
+/// shows names one handle, and no other is answered.
+pub async fn view_by_invite(
+    ports: ViewPorts<'_>,
+    invites: &dyn Invites,
+    user: &UserId,
+    token: &InviteToken,
+    handle: MediaHandle,
+) -> Result<MediaView, MediaError> {
+    let now = ports.read.clock.now();
+    let preview = match leads_to(ports.read.conversations, invites, now, user, token).await {
+        Ok(preview) => preview,
+        Err(GroupError::Unavailable(error)) => return Err(error.into()),
+        // Why a link lets nobody in is told where it is looked at.
+        Err(_) => return Err(MediaError::NoSuchMedia),
+    };
+    let is_shown = preview.group.settings.avatar.as_deref() == Some(handle.to_string().as_str());
+    let row = ports.media.find(handle).await?.filter(|row| is_shown && row.conversation == token.group);
+    let row = row.filter(|row| row.status == MediaStatus::Ready).ok_or(MediaError::NoSuchMedia)?;
+    let until = now.plus_ms(MEDIA_URL_MS);
+    let url = ports.objects.sign_get(&row.object, row.blob.mime.name(), now, until).await?;
+    Ok(MediaView { status: row.status, mime: row.blob.mime, size_bytes: row.blob.size_bytes, url: Some((url, until)) })
 }
 
 /// Until when the user may read the content at most; none where no message lets them.

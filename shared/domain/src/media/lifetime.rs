@@ -4,7 +4,8 @@
 use super::{Claim, Claims, Media, MediaRow, MediaStatus, Objects, Reference};
 use crate::{
     annotations::Eraser,
-    ids::{ConversationId, MediaHandle, Sequence, Timestamp},
+    group::AvatarChange,
+    ids::{ConversationId, MediaHandle, MessageId, Sequence, Timestamp},
     limits::{MEDIA_CLAIM_MS, MEDIA_COLLECT_MS, MEDIA_REFERENCES_PAGE},
     log::{Content, Entry, Erasure},
     ports::{Clock, Consistency, Log, Unavailable},
@@ -35,13 +36,42 @@ pub(crate) async fn claim(
 ) -> Result<Result<(), Refusal>, Unavailable> {
     let Some(text) = &draft.content.media_handle else { return Ok(Ok(())) };
     let Ok(handle) = MediaHandle::parse(text) else { return Ok(Err(Refusal::NoSuchMedia)) };
-    Ok(match media.claim(handle, &draft.conversation, draft.message_id(), at).await? {
+    Ok(claimed(media.claim(handle, &draft.conversation, draft.message_id(), at).await?))
+}
+
+fn claimed(claim: Claim) -> Result<(), Refusal> {
+    match claim {
         Claim::Done => Ok(()),
         Claim::Nothing | Claim::NotReady(MediaStatus::Gone) => Err(Refusal::NoSuchMedia),
         Claim::NotReady(MediaStatus::Refused(reason)) => Err(Refusal::MediaRefused(reason)),
         Claim::NotReady(MediaStatus::Pending | MediaStatus::Ready) => Err(Refusal::MediaNotReady),
         Claim::Full => Err(Refusal::MediaFull),
-    })
+    }
+}
+
+/// Claims what is to be the picture of a group by an event; nothing to do, and no call, for an event without one.
+pub(crate) async fn claim_avatar(media: &dyn Claims, entry: &Entry) -> Result<Result<(), Refusal>, Unavailable> {
+    let Some(handle) = avatar_change(entry).and_then(|change| change.set) else { return Ok(Ok(())) };
+    let name = MessageId::of_avatar(&entry.conversation, entry.sequence);
+    Ok(claimed(media.claim(handle, &entry.conversation, name, entry.ts).await?))
+}
+
+/// What an entry says of a group's picture.
+pub(crate) fn avatar_change(entry: &Entry) -> Option<&AvatarChange> {
+    entry.membership.as_ref()?.avatar.as_ref()
+}
+
+/// Notes that a group has a picture, and lets go of the one before. May be repeated, and come in any order: each claim
+/// is of one event, and only what came after that lets go of it.
+pub(crate) async fn move_avatar(ports: ErasePorts<'_>, entry: &Entry) -> Result<(), Unavailable> {
+    let Some(AvatarChange { set, dropped }) = avatar_change(entry) else { return Ok(()) };
+    let name = |at| MessageId::of_avatar(&entry.conversation, at);
+    if let Some(handle) = set {
+        ports.media.confirm(*handle, name(entry.sequence), entry.sequence, None).await?;
+    }
+    let Some((handle, at)) = dropped else { return Ok(()) };
+    ports.media.release(*handle, name(*at)).await?;
+    remove_unless_in_use(ports.media, ports.objects, ports.clock, *handle).await
 }
 
 /// What content refers to. Claims have seen to it that it is a handle.

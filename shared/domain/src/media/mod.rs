@@ -14,9 +14,9 @@ mod upload;
 
 use thiserror::Error;
 
-pub(crate) use self::lifetime::{claim, let_go};
+pub(crate) use self::lifetime::{avatar_change, claim, claim_avatar, let_go, move_avatar};
 pub use self::{
-    access::{MediaView, ViewPorts, view},
+    access::{MediaView, ViewPorts, view, view_by_invite},
     check::{CheckPorts, Verdict, check, judge},
     kind::{Looks, MediaKind, MediaType},
     lifetime::{ErasePorts, collect, confirm, erase},

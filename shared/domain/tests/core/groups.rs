@@ -23,7 +23,15 @@ use tidings_memory::{Faults, World};
 use crate::support::*;
 
 fn ports(world: &World) -> GroupPorts<'_> {
-    GroupPorts { log: world, conversations: world, invites: world, bus: world, clock: world, push_members_max: 4 }
+    GroupPorts {
+        log: world,
+        conversations: world,
+        invites: world,
+        media: world,
+        bus: world,
+        clock: world,
+        push_members_max: 4,
+    }
 }
 
 fn group() -> ConversationId {

@@ -23,7 +23,15 @@ use crate::support::*;
 const ANY: InviteTerms = InviteTerms { client_id: None, life_seconds: None, uses_max: None, needs_approval: false };
 
 fn ports(world: &World) -> GroupPorts<'_> {
-    GroupPorts { log: world, conversations: world, invites: world, bus: world, clock: world, push_members_max: 256 }
+    GroupPorts {
+        log: world,
+        conversations: world,
+        invites: world,
+        media: world,
+        bus: world,
+        clock: world,
+        push_members_max: 256,
+    }
 }
 
 fn group() -> ConversationId {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod avatars;
 mod catching_up;
 mod cursors;
 mod delivery;

@@ -7,7 +7,7 @@ use tidings_domain::{
     history::{ReadError, ReadPorts},
     ids::{ConversationId, MediaHandle, Sender, Timestamp},
     limits::{MEDIA_CLAIM_MS, MEDIA_COLLECT_MS, MEDIA_DAY_BYTES_MAX, MEDIA_PART_BYTES, MEDIA_UPLOAD_MS, MEDIA_URL_MS},
-    log::{Erasure, EventKind},
+    log::{Entry, Erasure, EventKind},
     media::{
         Blob, CheckPorts, Examined, Looks, Media, MediaError, MediaStatus, MediaView, ObjectKey, Offer, Part, Reason,
         Upload, UploadPorts, Verdict, ViewPorts, abandon, check, complete, judge, offer, parts, sign_parts, view,
@@ -21,11 +21,11 @@ use tidings_memory::World;
 
 use crate::support::*;
 
-fn uploads(world: &World) -> UploadPorts<'_> {
+pub(crate) fn uploads(world: &World) -> UploadPorts<'_> {
     UploadPorts { media: world, objects: world, conversations: world, clock: world }
 }
 
-fn views(world: &World) -> ViewPorts<'_> {
+pub(crate) fn views(world: &World) -> ViewPorts<'_> {
     let read = ReadPorts { log: world, conversations: world, personal: world, clock: world };
     ViewPorts { read, media: world, objects: world }
 }
@@ -34,7 +34,18 @@ fn checks(world: &World, needs_scan: bool) -> CheckPorts<'_> {
     CheckPorts { media: world, objects: world, needs_scan }
 }
 
-async fn project_all(world: &World, conversation: &ConversationId) {
+pub(crate) async fn project_all(world: &World, conversation: &ConversationId) {
+    project_these(world, world.log(conversation)).await;
+}
+
+/// Each record alone, the last first.
+pub(crate) async fn project_backwards(world: &World, conversation: &ConversationId) {
+    for entry in world.log(conversation).into_iter().rev() {
+        project_these(world, vec![entry]).await;
+    }
+}
+
+async fn project_these(world: &World, entries: Vec<Entry>) {
     let ports = ProjectorPorts {
         annotations: world,
         log: world,
@@ -44,10 +55,10 @@ async fn project_all(world: &World, conversation: &ConversationId) {
         timers: world,
         clock: world,
     };
-    assert!(project(ports, world.log(conversation)).await.is_empty());
+    assert!(project(ports, entries).await.is_empty());
 }
 
-async fn sweep_now(world: &World) {
+pub(crate) async fn sweep_now(world: &World) {
     let ports = SweepPorts {
         timers: world,
         eraser: world,
@@ -61,7 +72,7 @@ async fn sweep_now(world: &World) {
 }
 
 /// A picture of so many bytes, told from others of its size by a digit.
-fn picture(size_bytes: u64, digit: char) -> Blob {
+pub(crate) fn picture(size_bytes: u64, digit: char) -> Blob {
     Blob::announced("image/png", size_bytes, &digit.to_string().repeat(64)).unwrap()
 }
 
@@ -74,12 +85,12 @@ fn honest(blob: &Blob) -> Examined {
     Examined { size_bytes: blob.size_bytes, sha256: blob.sha256.to_string(), looks }
 }
 
-async fn key_of(world: &World, handle: MediaHandle) -> ObjectKey {
+pub(crate) async fn key_of(world: &World, handle: MediaHandle) -> ObjectKey {
     Media::find(world, handle).await.unwrap().unwrap().object
 }
 
 /// Uploads content, and has it looked at.
-async fn upload(world: &World, by: &Sender, conversation: &ConversationId, blob: &Blob) -> MediaHandle {
+pub(crate) async fn upload(world: &World, by: &Sender, conversation: &ConversationId, blob: &Blob) -> MediaHandle {
     let handle = offer(uploads(world), &by.user, conversation, blob).await.unwrap().handle;
     let key = key_of(world, handle).await;
     world.put_object(&key, honest(blob));

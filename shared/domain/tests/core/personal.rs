@@ -150,6 +150,7 @@ async fn who_joined_later_stars_and_hides_nothing_of_before() {
         log: &world,
         conversations: &world,
         invites: &world,
+        media: &world,
         bus: &world,
         clock: &world,
         push_members_max: 256,

@@ -23,6 +23,7 @@ fn ports(world: &World) -> PreferencePorts<'_> {
         log: world,
         conversations: world,
         invites: world,
+        media: world,
         bus: world,
         clock: world,
         push_members_max: 256,

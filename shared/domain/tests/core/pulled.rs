@@ -48,6 +48,7 @@ fn ports(world: &World) -> GroupPorts<'_> {
         log: world,
         conversations: world,
         invites: world,
+        media: world,
         bus: world,
         clock: world,
         push_members_max: PUSH_MEMBERS_MAX,

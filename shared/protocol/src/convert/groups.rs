@@ -9,7 +9,7 @@ use tidings_domain::{
     limits,
 };
 
-use super::{field, ttl_seconds, user_id};
+use super::{field, media_handle, ttl_seconds, user_id};
 use crate::{
     ErrorCode, ErrorFrame, ParseError, Payload,
     groups::{
@@ -44,6 +44,9 @@ pub fn create_request(mut body: GroupCreate) -> Result<CreateRequest, ParseError
     let client_group_id =
         field("clientGroupId", ClientMsgId::parse(body.client_group_id.as_deref().unwrap_or_default()))?;
     let patch = SettingsPatch { title: Some(title(&body.title)?), ..patch(body.settings())? };
+    if patch.avatar.iter().flatten().next().is_some() {
+        return Err(ParseError::field("avatar", "a group gets its picture once it is there: upload it for the group"));
+    }
     Ok(CreateRequest { client_group_id, settings: patch.applied_to(&GroupSettings::default()), members })
 }
 
@@ -89,7 +92,7 @@ fn patch(body: GroupPatch) -> Result<SettingsPatch, ParseError> {
         return Err(ParseError::field("slowModeSeconds", rule));
     }
     let avatar = body.avatar.map(|handle| match handle.as_deref() {
-        Some(handle) => media_handle_at("avatar", handle).map(Some),
+        Some(handle) => media_handle("avatar", handle).map(|_| Some(handle.into())),
         None => Ok(None),
     });
     Ok(SettingsPatch {
@@ -101,13 +104,6 @@ fn patch(body: GroupPatch) -> Result<SettingsPatch, ParseError> {
         slow_mode_seconds: body.slow_mode_seconds,
         ttl_seconds: body.ttl_seconds.map(ttl_seconds).transpose()?,
     })
-}
-
-fn media_handle_at(name: &str, handle: &str) -> Result<Arc<str>, ParseError> {
-    if handle.is_empty() || handle.len() > limits::MEDIA_HANDLE_BYTES_MAX {
-        return Err(ParseError::field(name, format_args!("must be 1 to {} bytes", limits::MEDIA_HANDLE_BYTES_MAX)));
-    }
-    Ok(handle.into())
 }
 
 /// A group, as a member sees it.
@@ -157,6 +153,7 @@ pub(super) fn membership_payload(event: &MembershipEvent, actor: &UserId) -> Pay
         actor_user_id: actor.to_string(),
         role: event.role.map(Into::into),
         title: event.title.as_deref().map(str::to_owned),
+        avatar: event.avatar.and_then(|avatar| avatar.set).map(|handle| handle.to_string()),
     };
     let text = serde_json::to_string(&payload).unwrap_or_default();
     Payload::from_text(text).unwrap_or_default()

@@ -40,7 +40,12 @@ pub fn invite_id(text: &str) -> Result<InviteSecret, ParseError> {
 
 /// Reads what an invite link ends with.
 pub fn invite_token(text: &str) -> Result<InviteToken, ParseError> {
-    field("token", InviteToken::parse(text))
+    invite_token_at("token", text)
+}
+
+/// What an invite link ends with, in a field of this name.
+pub fn invite_token_at(name: &str, text: &str) -> Result<InviteToken, ParseError> {
+    field(name, InviteToken::parse(text))
 }
 
 /// An invite, as those see it who may add members.

@@ -33,7 +33,7 @@ pub use self::groups::{
     CreateRequest, create_request, group_id, group_info, member_page, members_to_add, rule_frame, update_request,
 };
 pub use self::invites::{
-    invite_id, invite_info, invite_list, invite_preview, invite_terms, invite_token, join_requests,
+    invite_id, invite_info, invite_list, invite_preview, invite_terms, invite_token, invite_token_at, join_requests,
 };
 pub use self::media::{
     media_completed, media_error_frame, media_handle, media_info, parts_request, parts_signed, parts_there,
@@ -339,6 +339,16 @@ pub fn message_sent(sent: &Sent) -> MessageSent {
 
 /// The error that a refused send is answered with.
 pub fn refusal_frame(refusal: &Refusal) -> ErrorFrame {
+    refusal_frame_by(refusal, "mediaHandle")
+}
+
+/// The error that says why content cannot be the picture of a group.
+pub fn avatar_refusal_frame(refusal: &Refusal) -> ErrorFrame {
+    refusal_frame_by(refusal, "avatar")
+}
+
+/// `media` is the field that names content.
+fn refusal_frame_by(refusal: &Refusal, media: &str) -> ErrorFrame {
     let field = |code, field: &str, why: String| ErrorFrame::of_field(code, field, format!("{field}: {why}"));
     match refusal {
         Refusal::NotAMember(_) => field(ErrorCode::NotAMember, "conversationId", refusal.to_string()),
@@ -355,12 +365,12 @@ pub fn refusal_frame(refusal: &Refusal) -> ErrorFrame {
             frame
         }
         Refusal::NoSuchMessage(_) => field(ErrorCode::NotFound, "messageId", refusal.to_string()),
-        Refusal::NoSuchMedia => field(ErrorCode::NotFound, "mediaHandle", refusal.to_string()),
-        Refusal::MediaNotReady => field(ErrorCode::Conflict, "mediaHandle", refusal.to_string()),
-        Refusal::MediaFull => field(ErrorCode::TooLarge, "mediaHandle", refusal.to_string()),
+        Refusal::NoSuchMedia => field(ErrorCode::NotFound, media, refusal.to_string()),
+        Refusal::MediaNotReady => field(ErrorCode::Conflict, media, refusal.to_string()),
+        Refusal::MediaFull => field(ErrorCode::TooLarge, media, refusal.to_string()),
         Refusal::MediaRefused(reason) => {
-            let mut frame = field(ErrorCode::Forbidden, "mediaHandle", refusal.to_string());
-            frame.details = Some(serde_json::json!({ "field": "mediaHandle", "reason": reason.name() }));
+            let mut frame = field(ErrorCode::Forbidden, media, refusal.to_string());
+            frame.details = Some(serde_json::json!({ "field": media, "reason": reason.name() }));
             frame
         }
         Refusal::BaseBeyondEnd { .. } => field(ErrorCode::BadRequest, "baseSequence", refusal.to_string()),

@@ -23,6 +23,10 @@ fn handle(schemas: &mut Schemas) -> Vec<Value> {
     vec![parameter("handle", "path", true, "The media.", &schemas.taken::<types::MediaHandle>())]
 }
 
+fn invite(schemas: &mut Schemas) -> Vec<Value> {
+    vec![parameter("invite", "query", false, "What an invite link ends with.", &schemas.taken::<types::InviteToken>())]
+}
+
 fn uploads(schemas: &mut Schemas) -> Vec<Call> {
     vec![
         Call {
@@ -48,9 +52,9 @@ fn uploads(schemas: &mut Schemas) -> Vec<Call> {
             tag: TAG,
             summary: "Where content can be read",
             description: "For members of its conversation who may see a message that refers to it; before the first one, for who \
-                uploaded it. The address works for 15 minutes at most, ranges too. Once every such message is deleted or has expired, \
-                it is `not_found`.",
-            parameters: handle(schemas),
+                uploaded it. A group's picture is for all its members, and with `invite` for whoever has a link that lets them in. The \
+                address works for 15 minutes at most, ranges too. Once every such message is deleted or has expired, it is `not_found`.",
+            parameters: [handle(schemas), invite(schemas)].concat(),
             body: None,
             answer: Some(("The content.", schemas.given::<MediaInfo>())),
             errors: &[ErrorCode::NotAMember, ErrorCode::NotFound],

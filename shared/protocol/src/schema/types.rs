@@ -251,16 +251,6 @@ wire_type!(
     }
 );
 wire_type!(
-    /// Content in object storage.
-    AvatarHandle,
-    {
-        "description": "The name of content in object storage.",
-        "type": "string",
-        "minLength": 1,
-        "maxLength": (limits::MEDIA_HANDLE_BYTES_MAX)
-    }
-);
-wire_type!(
     /// The life of a message.
     TtlSeconds,
     {
