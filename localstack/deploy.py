@@ -24,6 +24,8 @@ BUCKET = "tidings-artifacts"
 # Some refusals quote the whole template.
 ERROR_LENGTH_MAX = 600
 TEMPLATE_KEY = "template.json"
+# The CodeUri of every function that names no other.
+SHARED_FOLDER = "functions/bootstrap"
 FUNCTION_SUFFIX = "Function"
 # A stack in one of these states can only be deleted.
 DEAD_STATES = {
@@ -87,8 +89,8 @@ def read_template(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def package(template: dict[str, Any], code: str) -> dict[str, Any]:
-    """Puts the uploaded artifact in the place of each local CodeUri."""
+def package(template: dict[str, Any], codes: dict[str, str]) -> dict[str, Any]:
+    """Puts the uploaded artifact of its folder in the place of each local CodeUri."""
     shared = template.get("Globals", {}).get("Function", {})
     functions = [
         resource["Properties"]
@@ -96,11 +98,23 @@ def package(template: dict[str, Any], code: str) -> dict[str, Any]:
         if resource["Type"] == "AWS::Serverless::Function"
     ]
     for properties in [shared, *functions]:
-        if isinstance(properties.get("CodeUri"), str) and not properties[
-            "CodeUri"
-        ].startswith("s3://"):
-            properties["CodeUri"] = code
+        uri = properties.get("CodeUri")
+        if isinstance(uri, str) and not uri.startswith("s3://"):
+            try:
+                properties["CodeUri"] = f"s3://{BUCKET}/{codes[uri]}"
+            except KeyError as unknown:
+                raise DeployError(f"there is no artifact for {unknown}") from unknown
     return template
+
+
+def own_folders(template: dict[str, Any]) -> dict[str, str]:
+    """The functions, by logical id, that have an artifact of their own, and its folder."""
+    return {
+        logical_id: resource["Properties"]["CodeUri"]
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+        and "CodeUri" in resource["Properties"]
+    }
 
 
 def ttl_attributes(template: dict[str, Any]) -> dict[str, str]:
@@ -168,10 +182,10 @@ class Deployer:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return key
 
-    def remove_old_packages(self, keep: str) -> None:
+    def remove_old_packages(self, keep: set[str]) -> None:
         """A local AWS keeps objects in memory."""
         for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-            if item["Key"] != keep:
+            if item["Key"] not in keep:
                 self.s3.delete_object(Bucket=BUCKET, Key=item["Key"])
 
     def status(self) -> str | None:
@@ -260,12 +274,14 @@ class Deployer:
             if resource["ResourceType"] == kind
         }
 
-    def update_code(self, key: str) -> None:
-        """Gives every function the new package, without a look at the rest of the stack."""
+    def update_code(self, codes: dict[str, str], own: dict[str, str]) -> None:
+        """Gives every function its new package, without a look at the rest of the stack."""
         for logical_id, name in self.resources("AWS::Lambda::Function").items():
             say(f"updating {logical_id}")
             self.functions.update_function_code(
-                FunctionName=name, S3Bucket=BUCKET, S3Key=key
+                FunctionName=name,
+                S3Bucket=BUCKET,
+                S3Key=codes[own.get(logical_id, SHARED_FOLDER)],
             )
 
     def switch_ttl_on(self, attributes: dict[str, str]) -> None:
@@ -320,15 +336,20 @@ class Deployer:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Deploys, and answers what is there now."""
     deployer = Deployer(arguments.endpoint, arguments.region, arguments.stack)
-    key = deployer.upload(arguments.bootstrap, arguments.code_hash)
+    codes = {
+        folder: deployer.upload(
+            Path(executable), f"{Path(folder).name}-{arguments.code_hash}"
+        )
+        for folder, executable in (pair.split("=", 1) for pair in arguments.artifact)
+    }
+    template = read_template(arguments.template)
     if arguments.code_only:
-        deployer.update_code(key)
+        deployer.update_code(codes, own_folders(template))
     else:
-        template = read_template(arguments.template)
         parameters = dict(pair.split("=", 1) for pair in arguments.parameter)
-        deployer.deploy(package(template, f"s3://{BUCKET}/{key}"), parameters)
+        deployer.deploy(package(template, codes), parameters)
         deployer.switch_ttl_on(ttl_attributes(template))
-    deployer.remove_old_packages(keep=key)
+    deployer.remove_old_packages(keep=set(codes.values()))
     return deployer.describe()
 
 
@@ -339,7 +360,13 @@ def main() -> int:
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--stack", default="tidings")
     parser.add_argument("--template", type=Path, required=True)
-    parser.add_argument("--bootstrap", type=Path, required=True, help="the executable")
+    parser.add_argument(
+        "--artifact",
+        action="append",
+        default=[],
+        metavar="FOLDER=EXECUTABLE",
+        help="the executable that a CodeUri of the template stands for",
+    )
     parser.add_argument("--code-hash", required=True)
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE"

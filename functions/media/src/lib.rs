@@ -1,10 +1,13 @@
 //! Media over HTTP. Content goes between the client and storage alone: this function signs, and says who may.
 
 use serde_json::Value;
+use tidings_bus::SqsPreviewQueue;
 use tidings_domain::{
     history::ReadPorts,
     ids::{MediaHandle, Sender},
-    media::{UploadPorts, ViewPorts, abandon, complete, offer, parts, sign_parts, view, view_by_invite},
+    media::{
+        PreviewView, UploadPorts, ViewPorts, abandon, complete, offer, parts, preview, sign_parts, view, view_by_invite,
+    },
     ports::BoxFuture,
 };
 use tidings_media::S3Objects;
@@ -25,6 +28,7 @@ pub struct Media {
     personal: DynamoPersonal,
     rows: DynamoMedia,
     objects: S3Objects,
+    previews: SqsPreviewQueue,
 }
 
 impl Media {
@@ -37,6 +41,7 @@ impl Media {
             personal: adapters.personal()?,
             rows: adapters.media()?,
             objects: adapters.readable_objects()?,
+            previews: adapters.previews()?,
         })
     }
 
@@ -45,6 +50,7 @@ impl Media {
         match request.route_key.as_str() {
             "POST /media/presign" => self.presign(request, &caller).await,
             "GET /media/{handle}" => self.view(request, &caller).await,
+            "GET /media/{handle}/preview" => self.preview(request, &caller).await,
             "DELETE /media/{handle}" => {
                 abandon(self.uploads(), &caller.user, handle(request)?).await?;
                 Ok(HttpAnswer::nothing())
@@ -70,14 +76,28 @@ impl Media {
         Ok(HttpAnswer::json(&convert::presigned(&offer)))
     }
 
-    async fn view(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
+    async fn preview(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
+        let (handle, size) = (handle(request)?, convert::preview_size(request.query("size"))?);
+        let found = preview(self.views(), &self.previews, &caller.user, handle, size).await?;
+        let answer = convert::preview_info(&found);
+        Ok(match found {
+            PreviewView::Pending { retry_after_ms } => HttpAnswer::accepted(&answer, retry_after_ms),
+            _ => HttpAnswer::json(&answer),
+        })
+    }
+
+    fn views(&self) -> ViewPorts<'_> {
         let read = ReadPorts {
             log: &self.log,
             conversations: &self.conversations,
             personal: &self.personal,
             clock: &SystemClock,
         };
-        let ports = ViewPorts { read, media: &self.rows, objects: &self.objects };
+        ViewPorts { read, media: &self.rows, objects: &self.objects }
+    }
+
+    async fn view(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
+        let ports = self.views();
         let handle = handle(request)?;
         let seen = match request.query("invite") {
             Some(token) => {

@@ -1,6 +1,7 @@
-//! The one artifact of all functions: built, stripped, known by its hash.
+//! The artifacts of the functions, one of all and one of those with codecs: built at once, stripped, known by a hash.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,9 +28,13 @@ const CARGO_RUN_VARIABLES: [&str; 6] = [
     "LD_LIBRARY_PATH",
 ];
 
+/// The executables, and the packages that they are of. The folder of a package is the `CodeUri` in the template.
+const BINARIES: [(&str, &str); 2] = [("bootstrap", "tidings-bootstrap"), ("previews", "tidings-fn-previews")];
+
 pub(crate) struct Artifact {
-    /// The executable without its symbols.
-    pub(crate) bootstrap: PathBuf,
+    /// The executables without their symbols, by the folder of their package.
+    pub(crate) executables: Vec<(String, PathBuf)>,
+    /// Of all of them.
     pub(crate) hash: String,
 }
 
@@ -48,24 +53,30 @@ pub(crate) fn cargo(paths: &Paths) -> Command {
 }
 
 pub(crate) fn build(paths: &Paths, release: bool) -> Result<Artifact> {
-    let executable = if release { build_release(paths)? } else { build_dev(paths)? };
-    let bytes = fs::read(&executable).context(|| format!("cannot read {}", executable.display()))?;
-    let hash = sha256_hex(&bytes);
-    let bootstrap = strip(paths, &executable, &hash)?;
-    Ok(Artifact { bootstrap, hash })
+    let built = if release { build_release(paths)? } else { build_dev(paths)? };
+    let (mut executables, mut hashes) = (Vec::new(), String::new());
+    for ((binary, _), executable) in BINARIES.iter().zip(built) {
+        let bytes = fs::read(&executable).context(|| format!("cannot read {}", executable.display()))?;
+        let hash = sha256_hex(&bytes);
+        executables.push((format!("functions/{binary}"), strip(paths, binary, &executable, &hash)?));
+        hashes.push_str(&hash);
+    }
+    Ok(Artifact { executables, hash: sha256_hex(hashes.as_bytes()) })
 }
 
-fn build_dev(paths: &Paths) -> Result<PathBuf> {
+/// The executables in the order of the list.
+fn build_dev(paths: &Paths) -> Result<Vec<PathBuf>> {
     let step = Step::start("Building the functions");
     let total = packages(paths);
     let mut seen = HashSet::new();
-    let mut executable = None;
+    let mut executables = HashMap::new();
     let finished = process::run_lines(
         cargo(paths).args([
             "build",
             // Of the whole workspace: with the features that the tests need too, so that one build serves both.
             "--workspace",
             "--bin=bootstrap",
+            "--bin=previews",
             "--message-format=json-render-diagnostics",
         ]),
         |line| {
@@ -76,7 +87,9 @@ fn build_dev(paths: &Paths) -> Result<PathBuf> {
                 seen.insert(package);
                 step.advance(seen.len() as u64, total.max(seen.len() as u64));
             }
-            executable = message.executable.or(executable.take());
+            if let Some(path) = message.executable {
+                executables.insert(path.file_name().unwrap_or_default().to_owned(), path);
+            }
         },
         |line| step.note(line.trim()),
     )?;
@@ -92,11 +105,15 @@ fn build_dev(paths: &Paths) -> Result<PathBuf> {
     if !diagnostics.is_empty() {
         eprintln!("{diagnostics}");
     }
-    executable.ok_or_else(|| Failure::new("cargo did not say where it put bootstrap"))
+    let found = BINARIES.map(|(binary, _)| {
+        let missing = || Failure::new(format!("cargo did not say where it put {binary}"));
+        executables.remove(OsStr::new(binary)).ok_or_else(missing)
+    });
+    found.into_iter().collect()
 }
 
 /// The build that goes to AWS, for this machine's kind of processor.
-fn build_release(paths: &Paths) -> Result<PathBuf> {
+fn build_release(paths: &Paths) -> Result<Vec<PathBuf>> {
     let tools = python::tools(paths)?;
     let step = Step::start("Building the functions for release");
     let old_path = std::env::var_os("PATH").unwrap_or_default();
@@ -104,14 +121,9 @@ fn build_release(paths: &Paths) -> Result<PathBuf> {
     let path = std::env::join_paths(search).context(|| "cannot extend the PATH".to_owned())?;
     let processor = if cfg!(target_arch = "aarch64") { "--arm64" } else { "--x86-64" };
     let finished = process::run_lines(
-        cargo(paths).env("PATH", path).args([
-            "lambda",
-            "build",
-            "--release",
-            processor,
-            "--package=tidings-bootstrap",
-            "--bin=bootstrap",
-        ]),
+        cargo(paths).env("PATH", path).args(["lambda", "build", "--release", processor]).args(
+            BINARIES.iter().flat_map(|(binary, package)| [format!("--package={package}"), format!("--bin={binary}")]),
+        ),
         |_| {},
         |line| step.note(line.trim()),
     )?;
@@ -123,7 +135,7 @@ fn build_release(paths: &Paths) -> Result<PathBuf> {
             .with_help("mend the errors above, or do without --release"));
     }
     step.done("Built the functions for release");
-    Ok(paths.root().join("target/lambda/bootstrap/bootstrap"))
+    Ok(BINARIES.map(|(binary, _)| paths.root().join("target/lambda").join(binary).join("bootstrap")).to_vec())
 }
 
 #[derive(Deserialize)]
@@ -135,7 +147,7 @@ struct CargoMessage {
 /// How many packages the artifact is made of; 0 where cargo does not say.
 fn packages(paths: &Paths) -> u64 {
     let output = cargo(paths)
-        .args(["tree", "--package=tidings-bootstrap", "--edges=normal,build"])
+        .args(["tree", "--package=tidings-bootstrap", "--package=tidings-fn-previews", "--edges=normal,build"])
         .args(["--prefix=none", "--format={p}"])
         .output();
     let Ok(output) = output else { return 0 };
@@ -160,9 +172,9 @@ fn diagnostics(stderr: &[String]) -> String {
 }
 
 /// A stripped copy: a tenth of the size, so it is zipped and uploaded in a moment.
-fn strip(paths: &Paths, executable: &Path, hash: &str) -> Result<PathBuf> {
-    let stripped = paths.build().join("bootstrap");
-    let stamp = paths.build().join("bootstrap.sha256");
+fn strip(paths: &Paths, name: &str, executable: &Path, hash: &str) -> Result<PathBuf> {
+    let stripped = paths.build().join(name);
+    let stamp = paths.build().join(format!("{name}.sha256"));
     if stripped.exists() && fs::read_to_string(&stamp).is_ok_and(|found| found == hash) {
         return Ok(stripped);
     }

@@ -260,8 +260,11 @@ fn run_deploy_script(
         .args(["--endpoint", &state.endpoint(), "--region", REGION, "--stack", STACK])
         .arg("--template")
         .arg(paths.template())
-        .arg("--bootstrap")
-        .arg(&artifact.bootstrap)
+        .args(
+            artifact.executables.iter().flat_map(|(folder, executable)| {
+                ["--artifact".to_owned(), format!("{folder}={}", executable.display())]
+            }),
+        )
         .args(["--code-hash", &artifact.hash])
         .args(["--parameter", "Environment=local"])
         .args(["--parameter", &format!("Architecture={architecture}")])

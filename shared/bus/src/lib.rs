@@ -1,6 +1,7 @@
 //! Streams and queues. Kinesis takes one record at a time, keyed by its conversation.
 
 mod failures;
+mod previews;
 mod pushes;
 
 use aws_sdk_kinesis::{Client, primitives::Blob};
@@ -12,7 +13,7 @@ use tidings_domain::{
 };
 use tidings_record::{RecordError, to_ingest, to_stream};
 
-pub use crate::{failures::FailureQueue, pushes::SqsPushQueue};
+pub use crate::{failures::FailureQueue, previews::SqsPreviewQueue, pushes::SqsPushQueue};
 
 /// The stream of events.
 #[derive(Clone, Debug)]

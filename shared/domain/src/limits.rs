@@ -232,3 +232,23 @@ pub const BADGE_MAX: u64 = 999;
 pub const PUSH_RETRY_SECONDS_MAX: u64 = 300;
 /// The entries before a place among which the one to push about is looked for.
 pub const PUSH_LOOKBACK_ROWS: usize = 8;
+
+/// Of what a preview is made, in bytes: a function has it in memory, whole.
+pub const PREVIEW_SOURCE_BYTES_MAX: u64 = 64 << 20;
+/// Pixels of a picture that a preview is made of: four bytes of memory for each, and a copy.
+pub const PREVIEW_SOURCE_PIXELS_MAX: u64 = 50_000_000;
+/// Sound that a preview is made of, in milliseconds: two hours.
+pub const PREVIEW_SOUND_MS_MAX: u64 = 2 * 3600 * 1000;
+/// Sound that is made playable everywhere, in milliseconds: ten minutes.
+pub const PREVIEW_PLAYABLE_MS_MAX: u64 = 10 * 60 * 1000;
+/// The longer side of a small, a medium and a large preview, in pixels.
+pub const PREVIEW_PIXELS: [u32; 3] = [160, 640, 1600];
+/// Heights of a waveform.
+pub const PREVIEW_PEAKS: usize = 100;
+/// Tries of one preview. What ends the function each time (it takes too long, or too much memory) is given up.
+pub const PREVIEW_ATTEMPTS_MAX: u32 = 3;
+/// A preview that was asked for and is not there after so long, in milliseconds, is asked for again: it is queued for
+/// longer than the function may take.
+pub const PREVIEW_LEASE_MS: u64 = 5 * 60 * 1000;
+/// When to ask again for a preview that is being made, in milliseconds.
+pub const PREVIEW_RETRY_MS: u64 = 500;

@@ -9,6 +9,7 @@ mod batch;
 mod http;
 mod image;
 mod objects;
+mod previews;
 mod queue;
 mod websocket;
 
@@ -23,6 +24,7 @@ pub use batch::{Batch, BatchAnswer, log_entries, pending_sends, stream_records};
 pub use http::HttpRequest;
 pub use image::{ImageError, entries_of_image};
 pub use objects::{ObjectEvent, object_events};
+pub use previews::{QueuedPreview, queued_previews};
 pub use queue::{QueuedPush, queued_pushes};
 pub use websocket::{Handshake, WebSocketEvent};
 

@@ -18,7 +18,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use tidings_domain::{
     ids::Timestamp,
     limits::MEDIA_URL_MS,
-    media::{Blob, Completed, Examined, ObjectKey, Objects, Part, Signed},
+    media::{Blob, Completed, Examined, ObjectKey, Objects, Part, Piece, Signed},
     ports::{PortResult, Unavailable},
 };
 
@@ -163,26 +163,51 @@ impl S3Objects {
         }
     }
 
-    async fn get_request(
-        &self,
-        object: &ObjectKey,
-        mime: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Arc<str>, BoxError> {
+    async fn get_request(&self, key: &str, mime: &str, now: Timestamp, until: Timestamp) -> Result<Arc<str>, BoxError> {
         if let Some(cdn) = &self.cdn {
-            return Ok(cdn.sign(object.as_str(), until)?.into());
+            return Ok(cdn.sign(key, until)?.into());
         }
         let request = self
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(object.as_str())
+            .key(key)
             .response_content_type(mime)
             .response_content_disposition("attachment")
             .presigned(expiring(until.ms_since(now))?)
             .await?;
         Ok(request.uri().into())
+    }
+
+    async fn read_whole(&self, object: &ObjectKey, bytes_max: u64) -> Result<Option<Vec<u8>>, BoxError> {
+        let answer = match self.client.get_object().bucket(&self.bucket).key(object.as_str()).send().await {
+            Ok(answer) => answer,
+            Err(error) if is_code(&error, "NoSuchKey") => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let length = u64::try_from(answer.content_length.unwrap_or_default())?;
+        if length > bytes_max {
+            return Err(format!("{length} bytes, where {bytes_max} were announced at most").into());
+        }
+        let (mut body, mut bytes) = (answer.body, Vec::with_capacity(usize::try_from(length)?));
+        while let Some(chunk) = body.try_next().await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > bytes_max {
+                return Err(format!("more than {bytes_max} bytes").into());
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    async fn put_made(&self, object: &ObjectKey, piece: Piece, bytes: Vec<u8>) -> Result<(), BoxError> {
+        let put = self.client.put_object().bucket(&self.bucket).key(piece.key(object)).content_type(piece.mime());
+        put.body(bytes.into()).send().await?;
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), BoxError> {
+        self.client.delete_object().bucket(&self.bucket).key(key).send().await?;
+        Ok(())
     }
 
     async fn read_through(&self, object: &ObjectKey) -> Result<Option<Examined>, BoxError> {
@@ -292,7 +317,9 @@ impl Objects for S3Objects {
         now: Timestamp,
         until: Timestamp,
     ) -> PortResult<'a, Arc<str>> {
-        Box::pin(async move { self.get_request(object, mime, now, until).await.map_err(failed("sign a download")) })
+        Box::pin(
+            async move { self.get_request(object.as_str(), mime, now, until).await.map_err(failed("sign a download")) },
+        )
     }
 
     fn examine<'a>(&'a self, object: &'a ObjectKey) -> PortResult<'a, Option<Examined>> {
@@ -300,9 +327,36 @@ impl Objects for S3Objects {
     }
 
     fn remove<'a>(&'a self, object: &'a ObjectKey) -> PortResult<'a, ()> {
+        Box::pin(async move { self.delete(object.as_str()).await.map_err(failed("remove an object")) })
+    }
+
+    fn read<'a>(&'a self, object: &'a ObjectKey, bytes_max: u64) -> PortResult<'a, Option<Vec<u8>>> {
+        Box::pin(async move { self.read_whole(object, bytes_max).await.map_err(failed("read an object whole")) })
+    }
+
+    fn put_piece<'a>(&'a self, object: &'a ObjectKey, piece: Piece, bytes: Vec<u8>) -> PortResult<'a, ()> {
+        Box::pin(async move { self.put_made(object, piece, bytes).await.map_err(failed("keep a piece of a preview")) })
+    }
+
+    fn sign_piece<'a>(
+        &'a self,
+        object: &'a ObjectKey,
+        piece: Piece,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> PortResult<'a, Arc<str>> {
         Box::pin(async move {
-            let removed = self.client.delete_object().bucket(&self.bucket).key(object.as_str()).send().await;
-            removed.map(drop).map_err(|error| failed("remove an object")(error.into()))
+            let key = piece.key(object);
+            self.get_request(&key, piece.mime(), now, until).await.map_err(failed("sign a download"))
+        })
+    }
+
+    fn remove_pieces<'a>(&'a self, object: &'a ObjectKey) -> PortResult<'a, ()> {
+        Box::pin(async move {
+            for piece in Piece::ALL {
+                self.delete(&piece.key(object)).await.map_err(failed("remove a piece of a preview"))?;
+            }
+            Ok(())
         })
     }
 }

@@ -10,7 +10,7 @@ use tidings_domain::{
     limits::MEDIA_REFERENCES_MAX,
     media::{
         Began, Blob, Check, Claim, Claims, Completed, Examined, Marked, Media, MediaRow, MediaStatus, ObjectKey,
-        Objects, Part, Reason, Reference, Signed,
+        Objects, Part, Piece, PreviewQueue, PreviewRow, Reason, Reference, Signed,
     },
     ports::PortResult,
     timers::Minute,
@@ -28,6 +28,9 @@ pub(crate) struct Shelf {
     watched: BTreeMap<Minute, BTreeSet<MediaHandle>>,
     objects: BTreeMap<ObjectKey, Examined>,
     uploads: BTreeMap<Arc<str>, BTreeMap<u32, Part>>,
+    previews: BTreeMap<MediaHandle, PreviewRow>,
+    pieces: BTreeMap<String, Vec<u8>>,
+    asked: Vec<MediaHandle>,
 }
 
 impl Shelf {
@@ -52,6 +55,16 @@ impl World {
     /// The objects in storage.
     pub fn objects(&self) -> Vec<ObjectKey> {
         self.state().shelf.objects.keys().cloned().collect()
+    }
+
+    /// The names of what was made of objects.
+    pub fn pieces(&self) -> Vec<String> {
+        self.state().shelf.pieces.keys().cloned().collect()
+    }
+
+    /// The previews that were asked for since the last time.
+    pub fn take_asked(&self) -> Vec<MediaHandle> {
+        std::mem::take(&mut self.state().shelf.asked)
     }
 
     /// The uploads in parts that are under way.
@@ -225,6 +238,34 @@ impl Media for World {
         }))
     }
 
+    fn find_preview(&self, handle: MediaHandle) -> PortResult<'_, Option<PreviewRow>> {
+        Box::pin(self.call("find_preview", move |state| state.shelf.previews.get(&handle).cloned()))
+    }
+
+    fn keep_preview<'a>(
+        &'a self,
+        handle: MediaHandle,
+        row: &'a PreviewRow,
+        expected: Option<u64>,
+    ) -> PortResult<'a, bool> {
+        Box::pin(self.call("keep_preview", move |state| {
+            let previews = &mut state.shelf.previews;
+            if previews.get(&handle).map(|found| found.version) != expected {
+                return false;
+            }
+            previews.insert(handle, row.clone());
+            true
+        }))
+    }
+
+    fn drop_preview<'a>(&'a self, handle: MediaHandle, object: &'a ObjectKey) -> PortResult<'a, ()> {
+        Box::pin(self.call("drop_preview", move |state| {
+            if state.shelf.previews.get(&handle).is_some_and(|found| found.object == *object) {
+                state.shelf.previews.remove(&handle);
+            }
+        }))
+    }
+
     fn watched(&self, minute: Minute) -> PortResult<'_, Vec<MediaHandle>> {
         Box::pin(self.call("watched_media", move |state| {
             state.shelf.watched.get(&minute).into_iter().flatten().copied().collect()
@@ -320,5 +361,43 @@ impl Objects for World {
         Box::pin(self.call("remove_object", move |state| {
             state.shelf.objects.remove(object);
         }))
+    }
+
+    /// Objects have no bytes here, but as many zeros as they say.
+    fn read<'a>(&'a self, object: &'a ObjectKey, _: u64) -> PortResult<'a, Option<Vec<u8>>> {
+        Box::pin(self.call("read_object", move |state| {
+            let bytes = |examined: &Examined| vec![0; usize::try_from(examined.size_bytes).unwrap_or_default()];
+            state.shelf.objects.get(object).map(bytes)
+        }))
+    }
+
+    fn put_piece<'a>(&'a self, object: &'a ObjectKey, piece: Piece, bytes: Vec<u8>) -> PortResult<'a, ()> {
+        Box::pin(self.call("put_piece", move |state| {
+            state.shelf.pieces.insert(piece.key(object), bytes.clone());
+        }))
+    }
+
+    fn sign_piece<'a>(
+        &'a self,
+        object: &'a ObjectKey,
+        piece: Piece,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> PortResult<'a, Arc<str>> {
+        Box::pin(async move { Ok(format!("memory:{}", piece.key(object)).into()) })
+    }
+
+    fn remove_pieces<'a>(&'a self, object: &'a ObjectKey) -> PortResult<'a, ()> {
+        Box::pin(self.call("remove_pieces", move |state| {
+            for piece in Piece::ALL {
+                state.shelf.pieces.remove(&piece.key(object));
+            }
+        }))
+    }
+}
+
+impl PreviewQueue for World {
+    fn ask(&self, handle: MediaHandle) -> PortResult<'_, ()> {
+        Box::pin(self.call("ask_preview", move |state| state.shelf.asked.push(handle)))
     }
 }

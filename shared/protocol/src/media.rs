@@ -164,6 +164,83 @@ pub struct MediaCompleted {
     pub status: MediaState,
 }
 
+/// How large a preview is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PreviewSizeName {
+    /// Up to 160 pixels.
+    Small,
+    /// Up to 640 pixels.
+    Medium,
+    /// Up to 1,600 pixels.
+    Large,
+}
+
+/// The answer of `GET /media/{handle}/preview`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewInfo {
+    /// How far it has got. `refused` is for good: there will be none.
+    pub status: MediaState,
+    /// Why there is none: `unsupported`, `corrupt`, `tooLarge` or `tooHard`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When to ask again, in milliseconds, while it is `pending`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Count>")]
+    pub retry_after_ms: Option<u64>,
+    /// A picture, of the size that was asked for; absent of sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PreviewPicture>,
+    /// How long it takes, in milliseconds; absent of a picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Count>")]
+    pub duration_ms: Option<u64>,
+    /// The waveform of sound: up to a hundred heights, 0 to 255, evenly over its time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::PREVIEW_PEAKS))]
+    pub peaks: Vec<u8>,
+    /// Sound of up to ten minutes in a form that is played everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playable: Option<PreviewPlayable>,
+    /// Until when the addresses work, in ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::Timestamp>")]
+    pub expires_at: Option<u64>,
+}
+
+/// A small copy of a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewPicture {
+    /// Where it can be read. It holds a signature: it is a secret until its time is over.
+    pub url: String,
+    /// Its type.
+    pub mime: String,
+    /// Its size, in bytes.
+    #[schemars(with = "types::Count")]
+    pub size: u64,
+    /// Its width, in pixels.
+    #[schemars(with = "types::Count")]
+    pub width: u32,
+    /// Its height, in pixels.
+    #[schemars(with = "types::Count")]
+    pub height: u32,
+}
+
+/// Content in a form that is played everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewPlayable {
+    /// Where it can be read. It holds a signature: it is a secret until its time is over.
+    pub url: String,
+    /// Its type.
+    pub mime: String,
+    /// Its size, in bytes.
+    #[schemars(with = "types::Count")]
+    pub size: u64,
+}
+
 /// The answer of `GET /media/{handle}`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

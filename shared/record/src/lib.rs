@@ -6,6 +6,7 @@
 
 mod ingest;
 mod membership;
+mod preview;
 mod push;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -23,6 +24,7 @@ use tidings_protocol::{Kind, MessageEvent};
 
 pub use crate::ingest::{from_ingest, to_ingest};
 use crate::membership::MembershipRecord;
+pub use crate::preview::{preview_job_from_text, preview_job_to_text};
 pub use crate::push::{push_job_from_text, push_job_to_text};
 
 /// The form that is written.

@@ -9,7 +9,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use tidings_auth::{IssuerUrl, KeySets, TokenVerifier};
-use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsPushQueue};
+use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsPreviewQueue, SqsPushQueue};
 use tidings_gateway::ApiGateway;
 use tidings_media::{Cdn, S3Objects};
 use tidings_push::{Applications, Origins, PushServices, Sns, VapidKey, WebPush};
@@ -168,6 +168,11 @@ impl Adapters {
         let client = aws_sdk_sqs::Client::new(&self.sdk);
         let delay_seconds = config::number("PUSH_DELAY_SECONDS", 0, 900)?;
         Ok(SqsPushQueue::new(client, config::text("PUSH_QUEUE_URL")?, delay_seconds))
+    }
+
+    /// The queue of previews.
+    pub fn previews(&self) -> Result<SqsPreviewQueue, ConfigError> {
+        Ok(SqsPreviewQueue::new(aws_sdk_sqs::Client::new(&self.sdk), config::text("PREVIEW_QUEUE_URL")?))
     }
 
     /// What users have ruled for themselves.

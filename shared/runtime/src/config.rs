@@ -17,7 +17,7 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 42] = [
+pub const VARIABLES: [&str; 43] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",
@@ -51,6 +51,7 @@ pub const VARIABLES: [&str; 42] = [
     "SEND_WINDOW",
     "FAILURES_QUEUE_URL",
     "PUSH_QUEUE_URL",
+    "PREVIEW_QUEUE_URL",
     "PUSH_DELAY_SECONDS",
     "PUSH_RETRY_SECONDS",
     "APNS_APPLICATION",

@@ -28,6 +28,15 @@ impl HttpAnswer {
         }
     }
 
+    /// 202 with a JSON body: it is being done, and asked for again after so many milliseconds.
+    pub fn accepted(body: &impl Serialize, retry_after_ms: u64) -> Self {
+        let answer = Self::json(body);
+        if answer.status != 200 {
+            return answer;
+        }
+        Self { status: 202, retry_after_ms: Some(retry_after_ms), ..answer }
+    }
+
     /// 200 with a frame as the body.
     pub fn frame(frame: &ServerFrame) -> Self {
         Self { status: 200, body: Some(frame.to_text(None)), retry_after_ms: None }

@@ -3,6 +3,7 @@
 //! | `mid` | `sk` | what |
 //! |---|---|---|
 //! | a handle | `h` | the content: `c` conversation, `u` owner, `mt` `sz` `sh` type, size, SHA-256, `st` state, `rs` why refused, `ob` object, `up` upload in parts, `xp` until when, `n` references, `mk` checks; `exp` TTL once it is gone |
+//! | a handle | `p` | its preview: `ob` object, `st` state, `rs` why refused, `at` tries, `ch` changed, `ve` version, `pi` pictures (size, width, height, bytes), `du` duration in ms, `pk` heights of the waveform, `pb` bytes of the playable form |
 //! | a handle | `r#MESSAGE` | a message that refers to it: `ca` when it claimed it, `sq` its place, `xm` when its life ends |
 //! | `q#USER#DAY` | `q` | `b` bytes of a user in a day; `exp` TTL |
 //!
@@ -12,14 +13,15 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
+    operation::put_item::PutItemError,
     types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update},
 };
 use tidings_domain::{
     ids::{ConversationId, MediaHandle, MessageId, Sequence, Timestamp, UserId},
     limits::MEDIA_REFERENCES_MAX,
     media::{
-        Began, Blob, Check, Claim, Claims, Marked, Media, MediaRow, MediaStatus, MediaType, ObjectKey, Reason,
-        Reference,
+        Began, Blob, Check, Claim, Claims, Made, Marked, Media, MediaRow, MediaStatus, MediaType, ObjectKey, Picture,
+        PreviewFault, PreviewRow, PreviewSize, PreviewState, Reason, Reference,
     },
     ports::{PortResult, Unavailable},
     timers::Minute,
@@ -27,8 +29,8 @@ use tidings_domain::{
 
 use crate::{
     StoreError,
-    error::{failed, is_refused, transact, update_if},
-    item::{Item, n, number, optional_number, optional_text, s, text},
+    error::{delete_held, failed, is_refused, transact, update_if},
+    item::{Item, list, n, number, optional_list, optional_number, optional_text, s, text},
     timers::rows_of_minute,
 };
 
@@ -389,6 +391,56 @@ impl Media for DynamoMedia {
         Box::pin(async move { Ok(self.change(handle, object, change, "forget media").await?.is_some()) })
     }
 
+    fn find_preview(&self, handle: MediaHandle) -> PortResult<'_, Option<PreviewRow>> {
+        const OPERATION: &str = "read a preview";
+        Box::pin(async move {
+            let get = self.client.get_item().table_name(&self.table).set_key(Some(preview_key(handle)));
+            let item = get.consistent_read(true).send().await.map_err(failed(OPERATION))?.item;
+            item.as_ref().map(preview_of).transpose().map_err(failed(OPERATION))
+        })
+    }
+
+    fn keep_preview<'a>(
+        &'a self,
+        handle: MediaHandle,
+        row: &'a PreviewRow,
+        expected: Option<u64>,
+    ) -> PortResult<'a, bool> {
+        Box::pin(async move {
+            let put = self.client.put_item().table_name(&self.table).set_item(Some(preview_item(handle, row)));
+            let put = match expected {
+                Some(version) => put
+                    .condition_expression("#ve = :ve")
+                    .expression_attribute_names("#ve", "ve")
+                    .expression_attribute_values(":ve", n(version)),
+                None => {
+                    put.condition_expression("attribute_not_exists(#mid)").expression_attribute_names("#mid", "mid")
+                }
+            };
+            match put.send().await {
+                Ok(_) => Ok(true),
+                Err(error) => match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                    _ => Err(failed("keep a preview")(error)),
+                },
+            }
+        })
+    }
+
+    fn drop_preview<'a>(&'a self, handle: MediaHandle, object: &'a ObjectKey) -> PortResult<'a, ()> {
+        Box::pin(async move {
+            let delete = self
+                .client
+                .delete_item()
+                .table_name(&self.table)
+                .set_key(Some(preview_key(handle)))
+                .condition_expression("#ob = :ob")
+                .expression_attribute_names("#ob", "ob")
+                .expression_attribute_values(":ob", s(object.as_str()));
+            delete_held(delete, "forget a preview").await.map(drop)
+        })
+    }
+
     fn watched(&self, minute: Minute) -> PortResult<'_, Vec<MediaHandle>> {
         const OPERATION: &str = "read media to be looked at";
         Box::pin(async move {
@@ -404,6 +456,80 @@ impl Media for DynamoMedia {
             delete.send().await.map_err(failed("take media out of a minute")).map(drop)
         })
     }
+}
+
+const PREVIEW: &str = "p";
+const QUEUED: &str = "queued";
+const MADE: &str = "made";
+
+fn preview_key(handle: MediaHandle) -> Item {
+    key(handle.to_string(), PREVIEW)
+}
+
+fn preview_item(handle: MediaHandle, row: &PreviewRow) -> Item {
+    let mut item = preview_key(handle);
+    item.extend([
+        ("ob".to_owned(), s(row.object.as_str())),
+        ("at".to_owned(), n(u64::from(row.attempts))),
+        ("ch".to_owned(), n(row.changed_at.0)),
+        ("ve".to_owned(), n(row.version)),
+    ]);
+    match &row.state {
+        PreviewState::Queued => drop(item.insert("st".into(), s(QUEUED))),
+        PreviewState::Refused(fault) => {
+            item.extend([("st".to_owned(), s(REFUSED_STATE)), ("rs".to_owned(), s(fault.name()))]);
+        }
+        PreviewState::Made(made) => {
+            item.insert("st".into(), s(MADE));
+            let picture =
+                |Picture { size, width, height, bytes }: &Picture| format!("{} {width} {height} {bytes}", size.name());
+            let pictures: Vec<String> = made.pictures.iter().map(picture).collect();
+            item.insert("pi".into(), list(pictures.iter().map(String::as_str)));
+            item.extend(made.duration_ms.map(|ms| ("du".to_owned(), n(ms))));
+            item.extend(made.playable_bytes.map(|bytes| ("pb".to_owned(), n(bytes))));
+            if !made.peaks.is_empty() {
+                item.insert("pk".into(), AttributeValue::B(made.peaks.to_vec().into()));
+            }
+        }
+    }
+    item
+}
+
+fn preview_of(item: &Item) -> Result<PreviewRow, StoreError> {
+    let (object, _) = ObjectKey::parse(text(item, "ob")?).ok_or(StoreError::Attribute("ob"))?;
+    let state = match text(item, "st")? {
+        QUEUED => PreviewState::Queued,
+        REFUSED_STATE => PreviewState::Refused(PreviewFault::of(text(item, "rs")?).ok_or(StoreError::Attribute("rs"))?),
+        MADE => PreviewState::Made(Made {
+            pictures: optional_list(item, "pi")?
+                .unwrap_or_default()
+                .into_iter()
+                .map(|text| picture_of(text).ok_or(StoreError::Attribute("pi")))
+                .collect::<Result<_, _>>()?,
+            duration_ms: optional_number(item, "du")?,
+            peaks: item
+                .get("pk")
+                .and_then(|value| value.as_b().ok())
+                .map(|blob| blob.as_ref().into())
+                .unwrap_or_default(),
+            playable_bytes: optional_number(item, "pb")?,
+        }),
+        _ => return Err(StoreError::Attribute("st")),
+    };
+    Ok(PreviewRow {
+        object,
+        state,
+        attempts: u32::try_from(number(item, "at")?).unwrap_or(u32::MAX),
+        changed_at: Timestamp(number(item, "ch")?),
+        version: number(item, "ve")?,
+    })
+}
+
+fn picture_of(text: &str) -> Option<Picture> {
+    let mut words = text.split(' ');
+    let size = PreviewSize::of(words.next()?)?;
+    let (width, height) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(Picture { size, width, height, bytes: words.next()?.parse().ok()? })
 }
 
 const PENDING: &str = "pending";

@@ -180,6 +180,7 @@ macro_rules! conformance {
         $test!(media_is_ready_after_all_checks);
         $test!(media_lives_while_a_message_refers_to_it);
         $test!(media_is_looked_at_in_its_minute);
+        $test!(a_preview_is_kept_in_the_place_of_what_was_read);
         $test!(a_scheduled_message_waits_for_its_minute);
     };
 }

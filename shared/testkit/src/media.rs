@@ -2,7 +2,10 @@
 
 use tidings_domain::{
     ids::{ClientMsgId, MediaHandle, MessageId, Sequence, Timestamp},
-    media::{Began, Blob, Check, Claim, Marked, MediaRow, MediaStatus, ObjectKey, Reason, Reference},
+    media::{
+        Began, Blob, Check, Claim, Made, Marked, MediaRow, MediaStatus, ObjectKey, Picture, PreviewFault, PreviewRow,
+        PreviewSize, PreviewState, Reason, Reference,
+    },
     timers::Minute,
 };
 
@@ -138,4 +141,42 @@ pub async fn media_is_looked_at_in_its_minute(subject: Subject<'_>) {
     assert_eq!(media.watched(minute).await.unwrap(), [handle]);
     media.unwatch(handle, minute).await.unwrap();
     assert_eq!(media.watched(minute).await.unwrap(), []);
+}
+
+/// A preview's row reads back as it was kept, and a change is put in the place of what was read.
+pub async fn a_preview_is_kept_in_the_place_of_what_was_read(subject: Subject<'_>) {
+    let media = subject.media;
+    let one = row(subject, '7', 1);
+    let (handle, object) = (one.handle, &one.object);
+    let other = ObjectKey::of(handle, NOW, 9);
+    assert_eq!(media.find_preview(handle).await.unwrap(), None);
+    let kept = |state, version| PreviewRow { object: object.clone(), state, attempts: 2, changed_at: NOW, version };
+    let picture = Picture { size: PreviewSize::Large, width: 1600, height: 900, bytes: 77 };
+    let whole = Made {
+        pictures: vec![picture, Picture { size: PreviewSize::Small, ..picture }],
+        duration_ms: Some(61_000),
+        peaks: vec![0, 128, 255].into(),
+        playable_bytes: Some(9),
+    };
+    let states = [
+        PreviewState::Queued,
+        PreviewState::Made(whole),
+        PreviewState::Made(Made::default()),
+        PreviewState::Refused(PreviewFault::TooHard),
+    ];
+    let mut expected = None;
+    for (version, state) in (1..).zip(states) {
+        let next = kept(state, version);
+        assert!(!media.keep_preview(handle, &next, Some(99)).await.unwrap());
+        assert!(media.keep_preview(handle, &next, expected).await.unwrap());
+        assert!(!media.keep_preview(handle, &next, expected).await.unwrap(), "once");
+        assert_eq!(media.find_preview(handle).await.unwrap(), Some(next));
+        expected = Some(version);
+    }
+    media.drop_preview(handle, &other).await.unwrap();
+    assert!(media.find_preview(handle).await.unwrap().is_some(), "it is of another object");
+    for _ in 0..2 {
+        media.drop_preview(handle, object).await.unwrap();
+    }
+    assert_eq!(media.find_preview(handle).await.unwrap(), None);
 }

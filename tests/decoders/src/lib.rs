@@ -17,6 +17,8 @@ mod keys;
 mod object_event;
 mod pending_send;
 mod personal_calls;
+mod preview_event;
+mod preview_source;
 mod push_event;
 mod seeds;
 mod server_frame;
@@ -42,13 +44,15 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "access_token", check: access_token::check, seeds: access_token::seeds },
     Target { name: "client_frame", check: client_frame::check, seeds: client_frame::seeds },
     Target { name: "http_event", check: http_event::check, seeds: http_event::seeds },
     Target { name: "key_set", check: key_set::check, seeds: key_set::seeds },
     Target { name: "object_event", check: object_event::check, seeds: object_event::seeds },
     Target { name: "pending_send", check: pending_send::check, seeds: pending_send::seeds },
+    Target { name: "preview_event", check: preview_event::check, seeds: preview_event::seeds },
+    Target { name: "preview_source", check: preview_source::check, seeds: preview_source::seeds },
     Target { name: "push_event", check: push_event::check, seeds: push_event::seeds },
     Target { name: "server_frame", check: server_frame::check, seeds: server_frame::seeds },
     Target { name: "short_text", check: short_text::check, seeds: short_text::seeds },

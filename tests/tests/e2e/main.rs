@@ -26,6 +26,7 @@ mod order;
 mod parity;
 mod personal;
 mod poison;
+mod previews;
 mod promises;
 mod push;
 mod receipts;

@@ -214,6 +214,7 @@ fn attempts_on_media(conversation: &str) -> Vec<(&'static str, Attempt, Answer)>
     vec![
         ("POST /media/presign", Call(Method::POST, "/media/presign".into(), body.clone()), Refused),
         call("GET /media/{handle}", Method::GET, one.into()),
+        call("GET /media/{handle}/preview", Method::GET, format!("{one}/preview")),
         call("DELETE /media/{handle}", Method::DELETE, one.into()),
         call("POST /media/{handle}/parts", Method::POST, format!("{one}/parts")),
         call("GET /media/{handle}/parts", Method::GET, format!("{one}/parts")),

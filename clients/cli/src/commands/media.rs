@@ -15,7 +15,10 @@ use serde_json::json;
 use tidings_sdk::{
     Draft, chain,
     media::{Attachment, MediaError, MediaFile, Sealing},
-    protocol::{Kind, Payload},
+    protocol::{
+        Kind, Payload,
+        media::{MediaState, PreviewSizeName},
+    },
 };
 
 use crate::{
@@ -52,6 +55,22 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Have the service show the file of the message of a number small; it can where the file was sent with `--plain`.
+    Preview {
+        /// A user, or a conversation id.
+        of: String,
+        /// The number of the message.
+        number: u64,
+        /// How large.
+        #[arg(long, default_value = "medium")]
+        size: Size,
+        /// Where to put the picture, or the sound.
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Get the file of the message of a number.
     Get {
         /// A user, or a conversation id.
@@ -70,6 +89,9 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
             Action::Send { to, file, text, mime, plain, json } => {
                 let wanted = Wanted { to, file, text, mime, is_plain: plain, as_json: json };
                 send(service, &wanted).await
+            }
+            Action::Preview { of, number, size, to, json } => {
+                preview(service, (&of, number), size, to.as_deref(), json).await
             }
             Action::Get { of, number, to } => get(service, &of, number, to).await,
         }
@@ -134,6 +156,59 @@ async fn get(service: &ServiceArgs, of: &str, number: u64, to: Option<PathBuf>) 
     http.download_media(handle, &attachment, &path, &|done, total| bar.at(done, total)).await?;
     bar.0.finish_and_clear();
     output::line(&path.display().to_string())
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Size {
+    Small,
+    Medium,
+    Large,
+}
+
+impl From<Size> for PreviewSizeName {
+    fn from(size: Size) -> Self {
+        match size {
+            Size::Small => Self::Small,
+            Size::Medium => Self::Medium,
+            Size::Large => Self::Large,
+        }
+    }
+}
+
+async fn preview(
+    service: &ServiceArgs,
+    (of, number): (&str, u64),
+    size: Size,
+    to: Option<&Path>,
+    as_json: bool,
+) -> Result<()> {
+    let service = service.find()?;
+    let conversation = names::conversation(&service.user, of)?;
+    let http = service.http("media").await?;
+    let message = numbered(&http, &conversation, number).await?;
+    let handle =
+        message.media_handle.as_deref().ok_or_else(|| Failure::new(format!("number {number} has no media")))?;
+    let found = http.preview_media(handle, size.into()).await?;
+    if as_json {
+        output::json(&found)?;
+    }
+    if found.status != MediaState::Ready {
+        let why = found.reason.unwrap_or_default();
+        return if as_json { Ok(()) } else { Err(Failure::new(format!("there is no preview: {why}"))) };
+    }
+    if let Some(to) = to {
+        let url = found.picture.as_ref().map(|picture| &picture.url).or(found.playable.as_ref().map(|form| &form.url));
+        let url = url.ok_or_else(|| Failure::new("there is nothing to show or to play"))?;
+        fs::write(to, http.read_preview(url).await?)
+            .map_err(|error| Failure::new(format!("{} cannot be written: {error}", to.display())))?;
+    }
+    if as_json {
+        return Ok(());
+    }
+    let size = found.picture.map(|picture| format!("{} by {} pixels", picture.width, picture.height));
+    let length = found.duration_ms.map(|ms| format!("{}.{} s", ms / 1000, ms % 1000 / 100));
+    let facts: Vec<String> = [size, length, to.map(|to| to.display().to_string())].into_iter().flatten().collect();
+    output::line(&facts.join("  "))
 }
 
 fn attachment_of(payload: &str) -> Option<Attachment> {

@@ -12,7 +12,7 @@ use tidings_protocol::{
     groups::{GroupInfo, GroupUpdate},
     media::{
         MediaCompleted, MediaInfo, MediaState, MultipartPlan, PartWanted, PartsRequest, PartsSigned, PartsThere,
-        PresignRequest, Presigned, SignedUpload,
+        PresignRequest, Presigned, PreviewInfo, PreviewSizeName, SignedUpload,
     },
 };
 use tokio::io::AsyncWriteExt;
@@ -40,6 +40,8 @@ const CHUNKS_AT_ONCE: u64 = 64;
 /// How often it is asked whether an upload was looked at, and for how long.
 const LOOKED_AT_TRIES: u32 = 60;
 const LOOK_BASE: Duration = Duration::from_millis(100);
+/// How often a preview is asked for: a minute and a half.
+const PREVIEW_TRIES: u32 = 180;
 const LOOK_CAP: Duration = Duration::from_secs(3);
 
 /// What is announced: the whole, and each piece of so many bytes.
@@ -182,6 +184,35 @@ impl Http {
         let handle = self.upload_media(group, file, progress).await?;
         let update = GroupUpdate { avatar: Some(Some(handle)), ..GroupUpdate::default() };
         Ok(self.update_group(group, &update).await?)
+    }
+
+    /// A preview of media that is not encrypted. Asked for the first time it is made, and this waits for it.
+    pub async fn preview_media(&self, handle: &str, size: PreviewSizeName) -> Result<PreviewInfo, MediaError> {
+        let size = match size {
+            PreviewSizeName::Small => "small",
+            PreviewSizeName::Medium => "medium",
+            PreviewSizeName::Large => "large",
+        };
+        let path = format!("/media/{}/preview?size={size}", encoded(handle));
+        for _ in 0..PREVIEW_TRIES {
+            let info: PreviewInfo = self.get(&path).await?;
+            if info.status != MediaState::Pending {
+                return Ok(info);
+            }
+            let pause = Duration::from_millis(info.retry_after_ms.unwrap_or_default());
+            tokio::time::sleep(pause.clamp(LOOK_BASE, LOOK_CAP)).await;
+        }
+        Err(MediaError::NotReady)
+    }
+
+    /// Reads what a preview's address leads to.
+    pub async fn read_preview(&self, url: &str) -> Result<Vec<u8>, MediaError> {
+        let request = self.storage().get(url).timeout(STORAGE_TIMEOUT);
+        let answer = request.send().await.map_err(MediaError::Storage)?;
+        if !answer.status().is_success() {
+            return Err(rejected(answer).await);
+        }
+        Ok(answer.bytes().await.map_err(MediaError::Storage)?.to_vec())
     }
 
     /// Gives up an upload, or media that no message refers to.

@@ -44,14 +44,23 @@ pub async fn view(ports: ViewPorts<'_>, user: &UserId, handle: MediaHandle) -> R
         // What is on its way is its owner's alone.
         return if row.owner == *user { Ok(seen(None)) } else { Err(MediaError::NoSuchMedia) };
     }
-    let mut until = access_until(ports, user, &row, now).await?;
-    let latest = now.plus_ms(MEDIA_URL_MS);
-    if until != Some(latest) && is_avatar(ports, &row).await? {
-        until = Some(latest);
-    }
-    let until = until.ok_or(MediaError::NoSuchMedia)?;
+    let until = readable_until(ports, user, &row, now).await?.ok_or(MediaError::NoSuchMedia)?;
     let url = ports.objects.sign_get(&row.object, row.blob.mime.name(), now, until).await?;
     Ok(seen(Some((url, until))))
+}
+
+/// Until when the user may read content that is ready, at most; none where they may not.
+pub(super) async fn readable_until(
+    ports: ViewPorts<'_>,
+    user: &UserId,
+    row: &MediaRow,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, MediaError> {
+    let (until, latest) = (access_until(ports, user, row, now).await?, now.plus_ms(MEDIA_URL_MS));
+    if until != Some(latest) && is_avatar(ports, row).await? {
+        return Ok(Some(latest));
+    }
+    Ok(until)
 }
 
 /// Whether content is the picture of its group: that is every member's to see, whenever they joined.

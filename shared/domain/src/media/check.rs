@@ -2,7 +2,9 @@
 
 use tracing::info;
 
-use super::{Check, Examined, Marked, Media, MediaRow, MediaStatus, ObjectKey, Objects, Reason};
+use super::{
+    Check, Examined, Marked, Media, MediaRow, MediaStatus, ObjectKey, Objects, Reason, preview::remove_preview,
+};
 use crate::ports::Unavailable;
 
 /// What looking at objects needs of the world.
@@ -93,5 +95,6 @@ async fn mark(ports: CheckPorts<'_>, row: &MediaRow, object: &ObjectKey, check: 
 async fn refuse(ports: CheckPorts<'_>, row: &MediaRow, object: &ObjectKey, why: Reason) -> Result<(), Unavailable> {
     info!(handle = %row.handle, owner = %row.owner, %why, "media refused");
     ports.media.refuse(row.handle, object, why).await?;
+    remove_preview(ports.media, ports.objects, row.handle, object).await?;
     ports.objects.remove(object).await
 }

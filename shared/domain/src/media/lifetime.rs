@@ -1,7 +1,10 @@
 //! How long content lives: while a message refers to it. Messages claim it before they are appended and let go
 //! of it when their content is erased; what nothing refers to is collected.
 
-use super::{Claim, Claims, Media, MediaRow, MediaStatus, Objects, Reference};
+use super::{
+    Claim, Claims, Media, MediaRow, MediaStatus, Objects, Reference,
+    preview::{clear_preview, may_have_pieces, remove_preview},
+};
 use crate::{
     annotations::Eraser,
     group::AvatarChange,
@@ -121,13 +124,17 @@ async fn remove_unless_in_use(
     let Some(row) = media.find(handle).await? else { return Ok(()) };
     let now = clock.now();
     if media.forget(handle, &row.object, now).await? {
-        return remove(objects, &row).await;
+        return remove(media, objects, &row).await;
     }
     // Claims of messages that never came are among what is left, perhaps alone.
     media.watch(handle, Minute::of(now.plus_ms(MEDIA_CLAIM_MS))).await
 }
 
-async fn remove(objects: &dyn Objects, row: &MediaRow) -> Result<(), Unavailable> {
+/// Takes the object away, and what was made of it.
+pub(super) async fn remove(media: &dyn Media, objects: &dyn Objects, row: &MediaRow) -> Result<(), Unavailable> {
+    if may_have_pieces(row) {
+        remove_preview(media, objects, row.handle, &row.object).await?;
+    }
     if let Some(upload_id) = &row.upload_id {
         objects.abort(&row.object, upload_id).await?;
     }
@@ -142,7 +149,11 @@ pub async fn collect(
     handle: MediaHandle,
     now: Timestamp,
 ) -> Result<(), Unavailable> {
-    let Some(row) = media.find(handle).await?.filter(|row| row.status != MediaStatus::Gone) else { return Ok(()) };
+    let Some(row) = media.find(handle).await? else { return Ok(()) };
+    if row.status == MediaStatus::Gone {
+        // What was made of it meanwhile, by a function that ended before it saw that.
+        return if may_have_pieces(&row) { clear_preview(media, objects, handle, &row.object).await } else { Ok(()) };
+    }
     let mut again = None;
     if row.references > 0 {
         again = drop_vain_claims(media, handle, now).await?;
@@ -151,7 +162,7 @@ pub async fn collect(
     if over_at > now {
         again = Some(again.map_or(over_at, |at: Timestamp| at.min(over_at)));
     } else if media.forget(handle, &row.object, now).await? {
-        return remove(objects, &row).await;
+        return remove(media, objects, &row).await;
     }
     match again {
         Some(at) => media.watch(handle, Minute::of(at)).await,

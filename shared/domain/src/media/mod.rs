@@ -10,6 +10,7 @@ mod check;
 mod kind;
 mod lifetime;
 mod ports;
+mod preview;
 mod upload;
 
 use thiserror::Error;
@@ -23,6 +24,10 @@ pub use self::{
     ports::{
         Began, Check, Claim, Claims, Completed, Examined, Marked, Media, MediaRow, MediaStatus, ObjectKey, Objects,
         Part, Reference, Signed,
+    },
+    preview::{
+        Made, MakePorts, Making, Picture, Piece, PreviewFault, PreviewMaker, PreviewQueue, PreviewRow, PreviewSize,
+        PreviewState, PreviewView, make, preview,
     },
     upload::{Blob, Offer, PartPlan, Upload, UploadPorts, abandon, complete, offer, parts, sign_parts},
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Blob, Reason};
+use super::{Blob, Piece, PreviewRow, Reason};
 use crate::{
     ids::{ConversationId, MediaHandle, MessageId, Sequence, Timestamp, UserId},
     ports::PortResult,
@@ -195,6 +195,21 @@ pub trait Media: Claims {
     /// Notes that content is gone, if no message refers to it and the object is still its own; whether that is so now.
     fn forget<'a>(&'a self, handle: MediaHandle, object: &'a ObjectKey, now: Timestamp) -> PortResult<'a, bool>;
 
+    /// What is known of a preview, strongly consistent.
+    fn find_preview(&self, handle: MediaHandle) -> PortResult<'_, Option<PreviewRow>>;
+
+    /// Keeps what is known of a preview in the place of the version that was read, or where there is none; whether
+    /// it did.
+    fn keep_preview<'a>(
+        &'a self,
+        handle: MediaHandle,
+        row: &'a PreviewRow,
+        expected: Option<u64>,
+    ) -> PortResult<'a, bool>;
+
+    /// Forgets the preview of an object; nothing where it is of another, or there is none.
+    fn drop_preview<'a>(&'a self, handle: MediaHandle, object: &'a ObjectKey) -> PortResult<'a, ()>;
+
     /// Some of what is to be looked at in a minute; none only where none is left.
     fn watched(&self, minute: Minute) -> PortResult<'_, Vec<MediaHandle>>;
 
@@ -292,6 +307,24 @@ pub trait Objects: Send + Sync {
 
     /// Takes an object away; nothing where there is none.
     fn remove<'a>(&'a self, object: &'a ObjectKey) -> PortResult<'a, ()>;
+
+    /// An object's bytes; none where there is none. More than so many are a failure.
+    fn read<'a>(&'a self, object: &'a ObjectKey, bytes_max: u64) -> PortResult<'a, Option<Vec<u8>>>;
+
+    /// Keeps what was made of an object. Kept again, it is one.
+    fn put_piece<'a>(&'a self, object: &'a ObjectKey, piece: Piece, bytes: Vec<u8>) -> PortResult<'a, ()>;
+
+    /// Signs a download of what was made of an object.
+    fn sign_piece<'a>(
+        &'a self,
+        object: &'a ObjectKey,
+        piece: Piece,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> PortResult<'a, Arc<str>>;
+
+    /// Takes all away that may have been made of an object.
+    fn remove_pieces<'a>(&'a self, object: &'a ObjectKey) -> PortResult<'a, ()>;
 }
 
 #[cfg(test)]

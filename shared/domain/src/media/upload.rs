@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::{Began, Completed, Media, MediaError, MediaRow, MediaStatus, MediaType, ObjectKey, Objects, Part, Signed};
+use super::{
+    Began, Completed, Media, MediaError, MediaRow, MediaStatus, MediaType, ObjectKey, Objects, Part, Signed,
+    lifetime::remove,
+};
 use crate::{
     history::visible_from,
     ids::{ConversationId, MediaHandle, Timestamp, UserId},
@@ -305,11 +308,7 @@ pub async fn abandon(ports: UploadPorts<'_>, user: &UserId, handle: MediaHandle)
     if !ports.media.forget(handle, &row.object, ports.clock.now()).await? {
         return Err(MediaError::InUse);
     }
-    if let Some(upload_id) = &row.upload_id {
-        ports.objects.abort(&row.object, upload_id).await?;
-    }
-    ports.objects.remove(&row.object).await?;
-    Ok(())
+    Ok(remove(ports.media, ports.objects, &row).await?)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod media;
 mod messages;
 mod personal;
 mod preferences;
+mod previews;
 mod pulled;
 mod push;
 mod support;

@@ -30,7 +30,7 @@ pub(crate) fn views(world: &World) -> ViewPorts<'_> {
     ViewPorts { read, media: world, objects: world }
 }
 
-fn checks(world: &World, needs_scan: bool) -> CheckPorts<'_> {
+pub(crate) fn checks(world: &World, needs_scan: bool) -> CheckPorts<'_> {
     CheckPorts { media: world, objects: world, needs_scan }
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn picture(size_bytes: u64, digit: char) -> Blob {
     Blob::announced("image/png", size_bytes, &digit.to_string().repeat(64)).unwrap()
 }
 
-fn sealed(size_bytes: u64) -> Blob {
+pub(crate) fn sealed(size_bytes: u64) -> Blob {
     Blob::announced("application/octet-stream", size_bytes, &"5".repeat(64)).unwrap()
 }
 
@@ -98,13 +98,13 @@ pub(crate) async fn upload(world: &World, by: &Sender, conversation: &Conversati
     handle
 }
 
-fn with_media(sender: &Sender, conversation: &ConversationId, id: &str, handle: MediaHandle) -> SendRequest {
+pub(crate) fn with_media(sender: &Sender, conversation: &ConversationId, id: &str, handle: MediaHandle) -> SendRequest {
     let mut request = message(sender, conversation, id);
     request.draft.content.media_handle = Some(handle.to_string().into());
     request
 }
 
-async fn delete(world: &World, by: &Sender, sent: &Sent, id: &str) {
+pub(crate) async fn delete(world: &World, by: &Sender, sent: &Sent, id: &str) {
     let mut request = message(by, &sent.entry.conversation, id);
     request.draft.event = EventKind::Delete;
     let about = TargetRef { message: sent.entry.message_id(), sequence: Some(sent.entry.sequence) };

@@ -3,7 +3,10 @@
 use tidings_domain::{
     ids::{ConversationId, MediaHandle, Timestamp},
     limits,
-    media::{Blob, MediaError, MediaStatus, MediaView, Offer, Part, PartPlan, Signed, Upload},
+    media::{
+        Blob, MediaError, MediaStatus, MediaView, Offer, Part, PartPlan, Piece, PreviewSize, PreviewView, Signed,
+        Upload,
+    },
 };
 
 use super::{conversation_id, field};
@@ -11,7 +14,7 @@ use crate::{
     ErrorCode, ErrorFrame, ParseError,
     media::{
         MediaCompleted, MediaInfo, MediaState, MultipartPlan, PartSigned, PartThere, PartsRequest, PartsSigned,
-        PartsThere, PresignRequest, Presigned, SignedUpload,
+        PartsThere, PresignRequest, Presigned, PreviewInfo, PreviewPicture, PreviewPlayable, SignedUpload,
     },
 };
 
@@ -107,6 +110,51 @@ pub fn media_info(view: &MediaView) -> MediaInfo {
         size: view.size_bytes,
         url: view.url.as_ref().map(|(url, _)| url.to_string()),
         expires_at: view.url.as_ref().map(|(_, until)| until.0),
+    }
+}
+
+/// The size of a preview that is asked for; `medium` where it is absent.
+pub fn preview_size(name: Option<&str>) -> Result<PreviewSize, ParseError> {
+    let rule = || ParseError::field("size", "must be small, medium or large");
+    name.map_or(Ok(PreviewSize::Medium), |name| PreviewSize::of(name).ok_or_else(rule))
+}
+
+/// The answer of `GET /media/{handle}/preview`
+pub fn preview_info(view: &PreviewView) -> PreviewInfo {
+    let nothing = PreviewInfo {
+        status: MediaState::Pending,
+        reason: None,
+        retry_after_ms: None,
+        picture: None,
+        duration_ms: None,
+        peaks: Vec::new(),
+        playable: None,
+        expires_at: None,
+    };
+    match view {
+        PreviewView::Pending { retry_after_ms } => PreviewInfo { retry_after_ms: Some(*retry_after_ms), ..nothing },
+        PreviewView::Refused(fault) => {
+            PreviewInfo { status: MediaState::Refused, reason: Some(fault.name().to_owned()), ..nothing }
+        }
+        PreviewView::Ready { made, picture, playable, until } => PreviewInfo {
+            status: MediaState::Ready,
+            picture: picture.as_ref().map(|(picture, url)| PreviewPicture {
+                url: url.to_string(),
+                mime: Piece::Picture(picture.size).mime().to_owned(),
+                size: picture.bytes,
+                width: picture.width,
+                height: picture.height,
+            }),
+            duration_ms: made.duration_ms,
+            peaks: made.peaks.to_vec(),
+            playable: playable.as_ref().zip(made.playable_bytes).map(|(url, size)| PreviewPlayable {
+                url: url.to_string(),
+                mime: Piece::Playable.mime().to_owned(),
+                size,
+            }),
+            expires_at: Some(until.0),
+            ..nothing
+        },
     }
 }
 

@@ -37,7 +37,7 @@ pub use self::invites::{
 };
 pub use self::media::{
     media_completed, media_error_frame, media_handle, media_info, parts_request, parts_signed, parts_there,
-    presign_request, presigned,
+    presign_request, presigned, preview_info, preview_size,
 };
 pub use self::messages::{
     entry_page, pins, schedule_request, scheduled_message, scheduled_page, since, tallies, target, thread_mark, threads,

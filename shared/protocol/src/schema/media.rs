@@ -9,14 +9,17 @@ use super::{
 };
 use crate::{
     ErrorCode,
-    media::{MediaCompleted, MediaInfo, PartsRequest, PartsSigned, PartsThere, PresignRequest, Presigned},
+    media::{
+        MediaCompleted, MediaInfo, PartsRequest, PartsSigned, PartsThere, PresignRequest, Presigned, PreviewInfo,
+        PreviewSizeName,
+    },
 };
 
 const TAG: &str = "media";
 
 /// One row for each call.
 pub(super) fn calls(schemas: &mut Schemas) -> Vec<Call> {
-    [uploads(schemas), parts(schemas)].concat()
+    [uploads(schemas), previews(schemas), parts(schemas)].concat()
 }
 
 fn handle(schemas: &mut Schemas) -> Vec<Value> {
@@ -72,6 +75,25 @@ fn uploads(schemas: &mut Schemas) -> Vec<Call> {
             errors: &[ErrorCode::NotAMember, ErrorCode::NotFound, ErrorCode::Conflict],
         },
     ]
+}
+
+fn previews(schemas: &mut Schemas) -> Vec<Call> {
+    let size =
+        parameter("size", "query", false, "How large; `medium` where absent.", &schemas.taken::<PreviewSizeName>());
+    vec![Call {
+        method: "get",
+        path: "/media/{handle}/preview",
+        id: "previewMedia",
+        tag: TAG,
+        summary: "A preview of content",
+        description: "Of content that is not encrypted, for whoever may read it. Asked for the first time it is made, and 202 with \
+            `status: pending` says when to ask again; from then on it is there. Pictures: a JPEG that stands upright and has no notes. \
+            Sound: its length, its waveform, and a form that is played everywhere. What cannot have one is `refused`, with the reason.",
+        parameters: [handle(schemas), vec![size]].concat(),
+        body: None,
+        answer: Some(("The preview.", schemas.given::<PreviewInfo>())),
+        errors: &[ErrorCode::NotAMember, ErrorCode::NotFound],
+    }]
 }
 
 fn parts(schemas: &mut Schemas) -> Vec<Call> {
