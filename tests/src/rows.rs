@@ -56,6 +56,7 @@ pub fn entry(conversation: &str, device: Device<'_>, sequence: u64) -> Entry {
             choices: Vec::new(),
             ttl_seconds: None,
             envelopes: BTreeMap::new(),
+            welcome: None,
         },
         membership: None,
         erased: None,

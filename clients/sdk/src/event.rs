@@ -11,6 +11,7 @@ use futures_util::Stream;
 use tidings_protocol::{
     ConversationSettings, ConversationUpdated, DeviceChanged, Draft as KeptDraft, MessageHidden, MessageNew,
     MessageSent, Receipt, SessionReady, Typing, UserPresence,
+    keys::{KeysLow, MailNew},
 };
 use tokio::sync::mpsc;
 
@@ -64,8 +65,12 @@ pub enum Event {
     Typing(Typing),
     /// The user hid a message for themselves.
     Hidden(MessageHidden),
-    /// A member's devices changed.
+    /// The devices of somebody in a conversation of the user, or of the user, changed.
     DeviceChanged(DeviceChanged),
+    /// Mail for this device, to be acknowledged with [`Http::acknowledge_mail`](crate::Http::acknowledge_mail).
+    Mail(Box<MailNew>),
+    /// Few of the device's key packages are left: it is to upload more.
+    KeysLow(KeysLow),
     /// The user has set something for a conversation, on this device or another.
     Settings(ConversationSettings),
     /// The user changed or deleted a draft on another device.

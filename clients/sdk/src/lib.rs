@@ -56,6 +56,7 @@ mod error;
 mod event;
 mod groups;
 mod http;
+mod keys;
 mod machine;
 pub mod media;
 mod messages;

@@ -19,6 +19,7 @@ use tidings_protocol::{
     ErrorCode, ParseError, ServerFrame, convert,
     cursor::{list_cursor_from_text, list_cursor_to_text},
     http::{Ticket, TicketRequest},
+    keys::MessageCommit,
 };
 use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, MessageSender, SystemClock,
@@ -65,6 +66,7 @@ impl Api {
             "GET /conversations/{id}/messages" => self.messages(request, &caller).await,
             "GET /conversations/{id}/receipts" => self.receipts(request, &caller).await,
             "POST /messages" => self.send(request, &caller).await,
+            "POST /commits" => self.commit(request, &caller).await,
             "POST /acks" => self.raise(&caller, convert::ack_request(&request.body()?)?).await,
             "POST /reads" => self.raise(&caller, convert::read_request(&request.body()?)?).await,
             _ => Err(Failure::new(ErrorCode::NotFound, "there is no such call")),
@@ -121,6 +123,12 @@ impl Api {
 
     async fn send(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
         let sent = self.sender.send_and_wait(caller, request.body()?).await?;
+        Ok(HttpAnswer::frame(&ServerFrame::Sent(sent)))
+    }
+
+    async fn commit(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
+        let body: MessageCommit = request.body()?;
+        let sent = self.sender.commit_and_wait(caller, &body).await?;
         Ok(HttpAnswer::frame(&ServerFrame::Sent(sent)))
     }
 

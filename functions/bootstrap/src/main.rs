@@ -34,6 +34,7 @@ fn function(handler: &str, adapters: &Adapters) -> Result<Arc<dyn Function>, Err
         "sweeper" => Arc::new(tidings_fn_sweeper::Sweeper::build(adapters)?),
         "personal" => Arc::new(tidings_fn_personal::Personal::build(adapters)?),
         "devices" => Arc::new(tidings_fn_devices::Devices::build(adapters)?),
+        "keys" => Arc::new(tidings_fn_keys::Keys::build(adapters)?),
         "notifier" => Arc::new(tidings_fn_notifier::Notifier::build(adapters)?),
         "api" => Arc::new(tidings_fn_api::Api::build(adapters)?),
         unknown => return Err(format!("there is no function {unknown:?}").into()),

@@ -14,7 +14,7 @@ use tidings_push::{PushServices, VapidKey};
 use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock, config::ConfigError,
 };
-use tidings_store::{DynamoDevices, DynamoRules, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoDevices, DynamoRules, DynamoSessions};
 
 /// The function.
 pub struct Devices {
@@ -23,6 +23,7 @@ pub struct Devices {
     rules: DynamoRules,
     services: PushServices,
     web_push_key: Option<VapidKey>,
+    conversations: DynamoConversations,
     sessions: DynamoSessions,
     gateway: ApiGateway,
 }
@@ -36,6 +37,7 @@ impl Devices {
             rules: adapters.rules()?,
             services: adapters.push_services()?,
             web_push_key: adapters.vapid_key()?,
+            conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
             gateway: adapters.gateway(),
         })
@@ -106,6 +108,8 @@ impl Devices {
         DevicePorts {
             registry: &self.registry,
             provider: &self.services,
+            keys: &self.registry,
+            conversations: &self.conversations,
             sessions: &self.sessions,
             gateway: &self.gateway,
             clock: &SystemClock,

@@ -13,7 +13,7 @@ use tidings_runtime::{
     config::{self, ConfigError},
     finish_batch, stream_records,
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoMailboxes, DynamoSessions};
 
 /// The function.
 pub struct Fanout {
@@ -23,6 +23,7 @@ pub struct Fanout {
     gateway: ApiGateway,
     failures: FailureQueue,
     pushes: SqsPushQueue,
+    mailboxes: DynamoMailboxes,
     announce_max: usize,
 }
 
@@ -36,6 +37,7 @@ impl Fanout {
             gateway: adapters.gateway(),
             failures: adapters.failures("fanout")?,
             pushes: adapters.pushes()?,
+            mailboxes: adapters.mailboxes()?,
             announce_max: config::number("ANNOUNCE_MAX", 1, ANNOUNCED_AT_ONCE_MAX)?,
         })
     }
@@ -51,6 +53,7 @@ impl Function for Fanout {
                 sessions: &self.sessions,
                 gateway: &self.gateway,
                 pushes: &self.pushes,
+                mailboxes: &self.mailboxes,
                 clock: &SystemClock,
             };
             let failures = fan_out(ports, self.announce_max, batch.items).await;

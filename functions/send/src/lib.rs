@@ -6,6 +6,7 @@ use tidings_domain::{ports::BoxFuture, send::AnswerTo};
 use tidings_protocol::{
     DeleteFor, FrameType, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote, ParseError, ServerFrame,
     convert::{self, AboutRequest},
+    keys::MessageCommit,
     parse_body,
 };
 use tidings_runtime::{
@@ -48,6 +49,12 @@ impl FrameHandler for Send {
                 FrameType::Send => {
                     let answer_to = AnswerTo { socket: frame.socket.clone(), reply_to: frame.id.map(Into::into) };
                     let sent = self.0.send(&frame.socket.owner, parse_body(frame.text)?, answer_to).await?;
+                    Ok(sent.map(ServerFrame::Sent))
+                }
+                FrameType::Commit => {
+                    let body: MessageCommit = parse_body(frame.text)?;
+                    let answer_to = AnswerTo { socket: frame.socket.clone(), reply_to: frame.id.map(Into::into) };
+                    let sent = self.0.commit(&frame.socket.owner, &body, answer_to).await?;
                     Ok(sent.map(ServerFrame::Sent))
                 }
                 FrameType::Edit => {

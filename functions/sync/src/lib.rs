@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidings_auth::{DeviceResumeTokens, up_to_date_at};
 use tidings_domain::{
     history::{ReadPorts, page},
+    mailbox,
     ports::{BoxFuture, Clock},
     sync::{SessionTerms, SyncPorts, hello},
 };
@@ -18,13 +19,14 @@ use tidings_runtime::{
     Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoPersonal, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoMailboxes, DynamoPersonal, DynamoSessions};
 
 struct Sync {
     log: DynamoLog,
     conversations: DynamoConversations,
     personal: DynamoPersonal,
     sessions: DynamoSessions,
+    mailboxes: DynamoMailboxes,
     gateway: ApiGateway,
     terms: SessionTerms,
 }
@@ -36,6 +38,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         conversations: adapters.conversations()?,
         personal: adapters.personal()?,
         sessions: adapters.sessions()?,
+        mailboxes: adapters.mailboxes()?,
         gateway: adapters.gateway(),
         terms: config::session_terms()?,
     };
@@ -58,6 +61,8 @@ impl Sync {
             clock: &SystemClock,
         };
         let drained = hello(ports, &DeviceResumeTokens, self.terms, &frame.socket, &request).await?;
+        let session = frame.socket.session(SystemClock.now(), self.terms.session_ttl_seconds);
+        mailbox::drain(&self.mailboxes, &self.gateway, &SystemClock, &session).await?;
         Ok(ServerFrame::SyncComplete(SyncComplete {
             conversations: drained.conversations,
             resume_token: Some(drained.resume_token),

@@ -163,6 +163,7 @@ impl Bench {
             log: world,
             conversations: world,
             sessions: world,
+            keys: world,
             bus: world,
             ingest: world,
             media: world,
@@ -183,6 +184,7 @@ impl Bench {
             sessions: world,
             gateway: world,
             pushes: world,
+            mailboxes: world,
             clock: world,
         };
         let record = from_stream(black_box(record)).expect("a record");

@@ -71,6 +71,7 @@ impl System {
             sessions: &world,
             gateway: &world,
             pushes: &world,
+            mailboxes: &world,
             clock: &world,
         };
         let mut waiting = VecDeque::new();

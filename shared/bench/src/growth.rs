@@ -375,6 +375,7 @@ async fn fan_out_one(system: &System, record: StreamRecord) {
         sessions: &world,
         gateway: &world,
         pushes: &world,
+        mailboxes: &world,
         clock: &world,
     };
     assert!(fan_out(ports, system.choices.announce_max, [record]).await.is_empty(), "nothing fails here");

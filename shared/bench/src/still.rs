@@ -9,14 +9,16 @@ use tidings_domain::{
     conversation::{
         Advance, Advanced, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
     },
-    ids::{ConnectionId, ConversationId, MediaHandle, MessageId, Sender, Sequence, Timestamp, UserId},
+    ids::{ConnectionId, ConversationId, MailId, MediaHandle, MessageId, Sender, Sequence, Timestamp, UserId},
+    keys::DeviceSet,
     log::{Entry, Tail},
+    mailbox::{Deposit, Mail, MailPage},
     media::{Claim, Claims},
     membership::{GroupChange, GroupView},
     notice::Notice,
     ports::{
-        ActivityKey, ActivityPage, Append, BoxFuture, Bus, Clock, Consistency, Conversations, Gateway, Ingest, Log,
-        PortResult, Post, PushQueue, Refresh, Sessions,
+        ActivityKey, ActivityPage, Append, BoxFuture, Bus, Clock, Consistency, Conversations, DeviceSets, Gateway,
+        Ingest, Log, Mailboxes, PortResult, Post, PushQueue, Refresh, Sessions,
     },
     push::PushJob,
     send::Pending,
@@ -250,6 +252,26 @@ impl Gateway for Still {
 
 impl PushQueue for Still {
     fn put<'a>(&'a self, _: &'a [PushJob]) -> PortResult<'a, ()> {
+        done(())
+    }
+}
+
+impl DeviceSets for Still {
+    fn device_sets<'a>(&'a self, _: &'a [UserId]) -> PortResult<'a, BTreeMap<UserId, DeviceSet>> {
+        done(BTreeMap::new())
+    }
+}
+
+impl Mailboxes for Still {
+    fn put<'a>(&'a self, _: &'a Mail, _: u64) -> PortResult<'a, Deposit> {
+        done(Deposit::Kept)
+    }
+
+    fn page<'a>(&'a self, _: &'a Sender, _: Option<&'a MailId>, _: usize) -> PortResult<'a, MailPage> {
+        done(MailPage::default())
+    }
+
+    fn remove<'a>(&'a self, _: &'a Sender, _: &'a [MailId]) -> PortResult<'a, ()> {
         done(())
     }
 }

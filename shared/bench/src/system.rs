@@ -148,6 +148,7 @@ impl System {
             log: &streams,
             conversations: &world,
             sessions: &world,
+            keys: &world,
             bus: &streams,
             ingest: &streams,
             media: &world,
@@ -196,6 +197,7 @@ impl System {
             choices: Vec::new(),
             ttl_seconds: None,
             envelopes: BTreeMap::new(),
+            welcome: None,
         };
         let draft = Draft {
             sender: sender.clone(),
@@ -206,7 +208,12 @@ impl System {
             content,
             epoch: None,
         };
-        SendRequest { draft, resend_after: None, answer_to: Some(AnswerTo { socket, reply_to: None }) }
+        SendRequest {
+            draft,
+            devices: BTreeMap::new(),
+            resend_after: None,
+            answer_to: Some(AnswerTo { socket, reply_to: None }),
+        }
     }
 
     /// A client says what it has received or read.

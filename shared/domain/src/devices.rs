@@ -3,15 +3,22 @@
 //! A push token names one installation of the app. Whoever had it there before is there no more, so a
 //! token has one holder: who registers it takes it from the last, whose endpoint goes with it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use thiserror::Error;
 use tracing::info;
 
 use crate::{
-    ids::{DeviceId, Sender, UserId},
-    ports::{Clock, DeviceRegistry, Devices, Gateway, PushProvider, Sessions, Unavailable},
-    session::Device,
+    ids::{ConversationId, DeviceId, Sender, Timestamp, UserId},
+    keys::{leave, left},
+    limits::{DEVICE_CHANGE_CONVERSATIONS_MAX, DEVICE_CHANGE_USERS_MAX},
+    notice::{DeviceChange, Notice},
+    ports::{
+        Clock, Consistency, Conversations, DeviceRegistry, Devices, Gateway, KeyDirectory, PushProvider, Sessions,
+        Unavailable,
+    },
+    session::{Device, Session},
+    sessions::tell,
 };
 
 /// What sort of device it is.
@@ -120,6 +127,10 @@ pub struct DevicePorts<'a> {
     pub registry: &'a dyn DeviceRegistry,
     /// Push services.
     pub provider: &'a dyn PushProvider,
+    /// Which devices there are to encrypt for.
+    pub keys: &'a dyn KeyDirectory,
+    /// With whom a user shares conversations.
+    pub conversations: &'a dyn Conversations,
     /// Live sockets.
     pub sessions: &'a dyn Sessions,
     /// The sockets.
@@ -220,11 +231,13 @@ pub async fn list(devices: &dyn Devices, user: &UserId) -> Result<Vec<Device>, U
     Ok(found)
 }
 
-/// Lets a device connect no more, closes its socket, and takes its pushes away. May be said again.
+/// Lets a device connect no more, closes its socket, takes its keys and pushes away, and tells those who share a
+/// conversation with its user. May be said again.
 pub async fn revoke(ports: DevicePorts<'_>, user: &UserId, device: &DeviceId) -> Result<(), DeviceError> {
     let owner = Sender { user: user.clone(), device: device.clone() };
     let before = ports.registry.revoke(&owner).await?;
     let before = before.ok_or_else(|| DeviceError::NoSuchDevice(device.clone()))?;
+    let had_keys = left(leave(ports.keys, ports.clock, &owner).await)?;
     let sessions = ports.sessions.of_user(user).await?;
     for session in sessions.iter().filter(|session| session.owner == owner) {
         ports.gateway.close(session).await?;
@@ -235,7 +248,63 @@ pub async fn revoke(ports: DevicePorts<'_>, user: &UserId, device: &DeviceId) ->
         ports.registry.release(&push.address, &owner).await?;
         ports.registry.drop_push(&owner, &push.address).await?;
     }
+    if had_keys {
+        let audience =
+            Audience { conversations: ports.conversations, sessions: ports.sessions, gateway: ports.gateway };
+        tell_of_change(audience, ports.clock, &owner, DeviceChange::Removed).await;
+    }
     Ok(())
+}
+
+/// Those who hear of a change of a user's devices.
+#[derive(Clone, Copy)]
+pub struct Audience<'a> {
+    /// With whom the user shares conversations.
+    pub conversations: &'a dyn Conversations,
+    /// Live sockets.
+    pub sessions: &'a dyn Sessions,
+    /// The sockets.
+    pub gateway: &'a dyn Gateway,
+}
+
+/// Tells the connected devices of those in the user's latest conversations, and the user's own, that a device has
+/// come, gone, or got another key. Who is not told finds out with the next message: it is refused.
+pub async fn tell_of_change(audience: Audience<'_>, clock: &dyn Clock, device: &Sender, change: DeviceChange) {
+    let users = match acquainted(audience.conversations, &device.user).await {
+        Ok(users) => users,
+        Err(error) => {
+            info!(%error, user = %device.user, "nobody is told of a change of devices");
+            return;
+        }
+    };
+    let is_told = |session: &Session| session.owner != *device;
+    let notice = Notice::Device { device: device.clone(), change };
+    tell(audience.sessions, audience.gateway, clock, &users, is_told, &notice).await;
+}
+
+/// The user, and those in their latest conversations; of groups that are pulled, nobody.
+async fn acquainted(conversations: &dyn Conversations, user: &UserId) -> Result<Vec<UserId>, Unavailable> {
+    let limit = DEVICE_CHANGE_CONVERSATIONS_MAX;
+    let latest = conversations.by_activity(user, Timestamp::default(), None, limit).await?;
+    let mut users = BTreeSet::from([user.clone()]);
+    for key in latest.keys {
+        if users.len() >= DEVICE_CHANGE_USERS_MAX {
+            break;
+        }
+        users.extend(members_of(conversations, &key.conversation).await?);
+    }
+    Ok(users.into_iter().take(DEVICE_CHANGE_USERS_MAX).collect())
+}
+
+async fn members_of(
+    conversations: &dyn Conversations,
+    conversation: &ConversationId,
+) -> Result<Vec<UserId>, Unavailable> {
+    if let Some(members) = conversation.direct_members() {
+        return Ok(members);
+    }
+    let members = conversations.pushed_members(conversation, Consistency::Eventual).await?;
+    Ok(members.rows.into_iter().map(|member| member.user).collect())
 }
 
 /// Takes a device's endpoint away that the push service has given up on, if it is still the device's.

@@ -20,8 +20,12 @@ use crate::{
     ids::{ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     limits::{GAP_ENTRIES_MAX, GROUP_SETTLE_MS, PULL_LIMIT_MAX},
     log::Entry,
+    mailbox::{Mail, deposit, welcomes},
     notice::Notice,
-    ports::{Clock, Consistency, Conversations, Gateway, Log, Post, PushQueue, Sessions, Unavailable, live_sessions},
+    ports::{
+        Clock, Consistency, Conversations, Gateway, Log, Mailboxes, Post, PushQueue, Sessions, Unavailable,
+        live_sessions,
+    },
     push::{PushJob, jobs_for},
     ring::RingEntry,
     send::post_or_remove,
@@ -44,6 +48,8 @@ pub struct FanoutPorts<'a> {
     pub gateway: &'a dyn Gateway,
     /// The queue of pushes.
     pub pushes: &'a dyn PushQueue,
+    /// The mailboxes of devices.
+    pub mailboxes: &'a dyn Mailboxes,
     /// Time.
     pub clock: &'a dyn Clock,
 }
@@ -158,6 +164,7 @@ async fn fan_out_conversation(
         }
         _ => advance(ports, conversation, &users, None, ports.clock.now(), &mut work).await?,
     }
+    welcome(ports, &work).await?;
     let mut sessions = live_sessions(ports.sessions, &users, ports.clock.now()).await?;
     let now = ports.clock.now();
     let posts = sessions.iter().map(|session| {
@@ -183,6 +190,12 @@ async fn fan_out_conversation(
         Some(error) => Err(error),
         None => queue_pushes(ports, conversation, &work, &audience, &sessions, now).await,
     }
+}
+
+/// Puts the Welcomes of commits into mailboxes: before the commit is told, which says that there is one.
+async fn welcome(ports: FanoutPorts<'_>, work: &Work) -> Result<(), Unavailable> {
+    let mail: Vec<Mail> = work.entries.values().flat_map(|(entry, _)| welcomes(entry)).collect();
+    deposit(ports.mailboxes, ports.sessions, ports.gateway, ports.clock, &mail).await
 }
 
 /// Queues pushes for those who are away, and for who is connected and has not said that anything came. The sessions

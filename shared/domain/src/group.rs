@@ -120,6 +120,8 @@ pub enum Action {
     SetRole(Role, Role),
     /// Change the settings.
     Configure,
+    /// Commit to the next epoch of what is encrypted: for devices that come and go.
+    Commit,
     /// Leave.
     Leave,
     /// End the group for everyone.
@@ -159,6 +161,9 @@ pub enum Rule {
     /// One votes in polls.
     #[error("the message is no poll")]
     NotAPoll,
+    /// What is encrypted is not said in the clear.
+    #[error("the conversation is end-to-end encrypted: say it in an encrypted message")]
+    Encrypted,
     /// Members remove nobody.
     #[error("only admins may remove members")]
     OnlyAdminsRemove,
@@ -214,6 +219,7 @@ impl Rule {
             Self::DeleteWindow => "delete_window",
             Self::NotEditable => "not_editable",
             Self::NotAPoll => "not_a_poll",
+            Self::Encrypted => "encrypted",
             Self::OnlyAdminsRemove => "only_admins_remove",
             Self::OnlyAdminsSetRoles => "only_admins_set_roles",
             Self::OnlyAdminsConfigure => "only_admins_configure",
@@ -241,7 +247,7 @@ pub fn permit(group: &Group, role: Role, action: Action) -> Result<(), Rule> {
     }
     match action {
         Action::Post => only(group.settings.may_post.has(role), Rule::OnlyAdminsPost),
-        Action::React | Action::DeleteOwn => Ok(()),
+        Action::React | Action::DeleteOwn | Action::Commit => Ok(()),
         Action::DeleteOthers => only(is_admin, Rule::OnlyAuthorOrAdminDeletes),
         Action::Pin => only(group.settings.may_post.has(role), Rule::OnlyAdminsPin),
         Action::MentionAll => only(is_admin, Rule::OnlyAdminsMentionAll),

@@ -86,6 +86,14 @@ text_id!(
         && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
 );
 text_id!(
+    /// A piece of mail for one device: its time and what it comes from, so that ids sort by time.
+    MailId,
+    "mailId",
+    "1 to 64 of [0-9a-f-]",
+    |t| (1..=64).contains(&t.len())
+        && t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
+);
+text_id!(
     /// A live socket, as API Gateway names it.
     ConnectionId,
     "connection id",
@@ -166,6 +174,13 @@ impl ClientMsgId {
     }
 }
 
+impl MailId {
+    /// The id of mail that was put at a time and comes from something with this id.
+    pub fn of(ts: Timestamp, source: &MessageId) -> Self {
+        Self(format!("{:013}-{}", ts.0, source.0.simple()).into())
+    }
+}
+
 /// A place in a conversation's log. The first entry has 1; 0 means "before the first".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
@@ -222,6 +237,15 @@ impl MessageId {
     /// message is called has four parts.
     pub fn of_avatar(conversation: &ConversationId, at: Sequence) -> Self {
         Self(Uuid::new_v5(&Self::NAMESPACE, format!("{conversation}\u{1f}avatar\u{1f}{at}").as_bytes()))
+    }
+
+    /// The id of a piece of mail that a device calls so.
+    pub fn of_mail(from: &Sender, to: &Sender, client_msg_id: &ClientMsgId) -> Self {
+        let name = format!(
+            "mail\u{1f}{}\u{1f}{}\u{1f}{}\u{1f}{}\u{1f}{client_msg_id}",
+            from.user, from.device, to.user, to.device
+        );
+        Self(Uuid::new_v5(&Self::NAMESPACE, name.as_bytes()))
     }
 
     /// Reads `m:UUID`, as it is printed: an id has one text.

@@ -204,6 +204,49 @@ pub const FAILURE_DATA_BYTES_MAX: usize = 180 * 1024;
 /// Why it cannot be read, in characters: an error may quote the record.
 pub const FAILURE_REASON_CHARS_MAX: usize = 1_000;
 
+/// Devices of one user that have keys.
+pub const KEYED_DEVICES_MAX: usize = 32;
+/// Devices that went last, of which a user's set of devices tells.
+pub const REMOVED_DEVICES_MAX: usize = 16;
+/// Tries of one change of a user's set of devices: the user's devices alone race for it.
+pub const DEVICE_SET_ATTEMPTS_MAX: u32 = 8;
+/// Key packages that are kept for one device.
+pub const KEY_PACKAGES_MAX: usize = 200;
+/// Key packages of one upload.
+pub const KEY_UPLOAD_MAX: usize = 100;
+/// One key package, in bytes of base64 text.
+pub const KEY_PACKAGE_BYTES_MAX: usize = 4 * 1024;
+/// The life of a key package, in milliseconds: 90 days, and an hour for clocks that differ.
+pub const KEY_PACKAGE_LIFE_MS_MAX: u64 = (90 * 24 + 1) * 3600 * 1000;
+/// A device that has no more than this many packages left is told so.
+pub const KEY_PACKAGES_LOW: usize = 20;
+/// Packages of which a taker takes any one.
+pub const TAKE_CANDIDATES: usize = 25;
+/// Tries of one take, before the last resort is given.
+pub const TAKE_ATTEMPTS_MAX: u32 = 8;
+/// Takes are counted for so long, in milliseconds: an hour.
+pub const KEY_TAKES_WINDOW_MS: u64 = 3600 * 1000;
+/// Takes of one user in an hour.
+pub const KEY_TAKES_PER_TAKER_MAX: u64 = 600;
+/// Takes of one user from one other in an hour.
+pub const KEY_TAKES_PER_TARGET_MAX: u64 = 20;
+/// Users of whose devices one message says for which it was encrypted.
+pub const DEVICE_VERSIONS_MAX: usize = 64;
+/// Devices that one commit welcomes.
+pub const WELCOMED_MAX: usize = 64;
+/// A change of a user's devices is told to those in so many of their latest conversations.
+pub const DEVICE_CHANGE_CONVERSATIONS_MAX: usize = 100;
+/// A change of a user's devices is told to so many users.
+pub const DEVICE_CHANGE_USERS_MAX: usize = 500;
+/// Pieces of mail that one device's mailbox holds.
+pub const MAILBOX_MAX: u64 = 1_000;
+/// Mail is kept for so long, in milliseconds: 30 days.
+pub const MAIL_LIFE_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Pieces of mail of one page.
+pub const MAIL_PAGE_MAX: usize = 25;
+/// Pieces of mail that one acknowledgement names.
+pub const MAIL_ACK_MAX: usize = 25;
+
 /// The name of a device, in characters.
 pub const DEVICE_NAME_CHARS_MAX: usize = 64;
 /// A push token, or the URL of a browser's subscription, in bytes. Apple says not to count on any length.

@@ -83,6 +83,17 @@ pub struct Content {
     pub ttl_seconds: Option<u64>,
     /// What only one device may read, by device.
     pub envelopes: BTreeMap<DeviceId, Arc<str>>,
+    /// Of a commit: what those need whom it adds.
+    pub welcome: Option<Box<Welcome>>,
+}
+
+/// What an MLS commit has for those whom it adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// JSON text, opaque.
+    pub payload: Arc<str>,
+    /// Whom it is for.
+    pub devices: Vec<Sender>,
 }
 
 impl Content {
@@ -102,6 +113,7 @@ impl Content {
             choices: Vec::new(),
             ttl_seconds: None,
             envelopes: BTreeMap::new(),
+            welcome: None,
         }
     }
 }
@@ -115,6 +127,7 @@ impl Content {
         self.mentions_all = false;
         self.choices.clear();
         self.envelopes.clear();
+        self.welcome = None;
     }
 }
 
@@ -191,8 +204,11 @@ impl Entry {
         // A JSON text within JSON: its quotes, backslashes and line ends take two bytes.
         let escaped = content.payload.bytes().filter(|b| matches!(b, b'"' | b'\\' | 0..0x20)).count();
         let choices: usize = content.choices.iter().map(|choice| choice.len() + 8).sum();
+        // Its text is JSON within JSON, and quoted itself.
+        let welcome = content.welcome.as_ref();
+        let welcome = welcome.map_or(0, |w| w.payload.len() + 8 + w.devices.len() * 2 * ID_BYTES);
         let users = content.mentions.len() + self.membership.as_ref().map_or(0, |event| event.users.len() + 8);
-        FIELDS_BYTES + content.payload.len() + escaped + users * ID_BYTES + envelopes + choices
+        FIELDS_BYTES + content.payload.len() + escaped + users * ID_BYTES + envelopes + choices + welcome
     }
 
     /// When it is to vanish from reads.

@@ -4,6 +4,7 @@ use crate::{
     conversation::Member,
     ids::{ConversationId, MessageId, Sender, Sequence, Timestamp},
     log::Entry,
+    mailbox::Mail,
     personal::PersonalItem,
     send::SendAnswer,
     stream::Receipt,
@@ -38,6 +39,31 @@ pub enum Notice {
         /// The message.
         message: MessageId,
     },
+    /// Mail for this device.
+    Mail(Box<Mail>),
+    /// The devices of a user have changed.
+    Device {
+        /// The device, and whose it is.
+        device: Sender,
+        /// How.
+        change: DeviceChange,
+    },
+    /// The device has few key packages left.
+    KeysLow {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// How a user's devices have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChange {
+    /// There is one more that can be encrypted for.
+    Added,
+    /// One was revoked.
+    Removed,
+    /// One has another key.
+    Keys,
 }
 
 /// What a user has set for a conversation.

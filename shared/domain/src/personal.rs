@@ -14,6 +14,7 @@ use crate::{
     notice::Notice,
     ports::{Clock, Conversations, Gateway, Log, Personal, Replaced, Sessions, Unavailable},
     send::{TargetRef, backoff_ms},
+    session::Session,
     sessions::tell,
 };
 
@@ -161,7 +162,9 @@ pub async fn save_draft(
     .await?;
     if is_new {
         let notice = Notice::Draft(Box::new(item.clone()));
-        tell(ports.sessions, ports.gateway, ports.clock, &actor.user, Some(&actor.device), &notice).await;
+        let users = std::slice::from_ref(&actor.user);
+        let is_told = |session: &Session| session.owner.device != actor.device;
+        tell(ports.sessions, ports.gateway, ports.clock, users, is_told, &notice).await;
     }
     Ok(item)
 }
@@ -227,7 +230,7 @@ pub async fn hide(
     })
     .await?;
     let notice = Notice::Hidden { conversation: conversation.clone(), message };
-    tell(ports.sessions, ports.gateway, ports.clock, &actor.user, None, &notice).await;
+    tell(ports.sessions, ports.gateway, ports.clock, std::slice::from_ref(&actor.user), |_| true, &notice).await;
     Ok(())
 }
 

@@ -16,10 +16,12 @@ use crate::{
         Advance, Advanced, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
     },
     devices::{Created, PushAddress, PushEndpoint, Registration},
-    ids::{ConnectionId, ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
+    ids::{ConnectionId, ConversationId, DeviceId, MailId, Sender, Sequence, Timestamp, UserId},
     invites::{Door, Invite, InviteSecret, JoinRequest},
+    keys::{DeviceSet, KeyPackage, SetChange},
     limits::{SINCE_ROWS_MAX, TAIL_ROWS},
     log::{Entry, Tail, partition_end},
+    mailbox::{Deposit, Mail, MailPage},
     membership::{GroupChange, GroupView},
     notice::Notice,
     personal::{PersonalItem, PersonalKey, PersonalPage, PersonalPlace},
@@ -423,6 +425,84 @@ pub trait DeviceRegistry: Send + Sync {
 
     /// Notes that a device is woken now; false where it was woken after `earliest`, or is not known.
     fn note_wake<'a>(&'a self, device: &'a Sender, earliest: Timestamp, now: Timestamp) -> PortResult<'a, bool>;
+}
+
+/// Which devices there are to encrypt for.
+pub trait DeviceSets: Send + Sync {
+    /// The sets of devices of these users, of those who have one; eventually consistent.
+    fn device_sets<'a>(&'a self, users: &'a [UserId]) -> PortResult<'a, BTreeMap<UserId, DeviceSet>>;
+}
+
+/// Keys of devices, for those who encrypt for them.
+pub trait KeyDirectory: Send + Sync {
+    /// A user's set of devices; empty where there is none; strongly consistent.
+    fn device_set<'a>(&'a self, user: &'a UserId) -> PortResult<'a, DeviceSet>;
+
+    /// Puts a set with a device in the place of the one before, if the device may connect.
+    fn enter<'a>(
+        &'a self,
+        device: &'a Sender,
+        before: &'a DeviceSet,
+        after: &'a DeviceSet,
+    ) -> PortResult<'a, SetChange>;
+
+    /// Puts a set in the place of the one before.
+    fn leave<'a>(&'a self, user: &'a UserId, before: &'a DeviceSet, after: &'a DeviceSet) -> PortResult<'a, SetChange>;
+
+    /// Keeps packages for takers. Those that were taken before do not come back.
+    fn put_packages<'a>(
+        &'a self,
+        device: &'a Sender,
+        identity: &'a str,
+        packages: &'a [KeyPackage],
+    ) -> PortResult<'a, ()>;
+
+    /// How many packages under this key have not been taken and not expired; strongly consistent.
+    fn count<'a>(&'a self, device: &'a Sender, identity: &'a str, now: Timestamp) -> PortResult<'a, usize>;
+
+    /// Up to `limit` of them; strongly consistent.
+    fn packages<'a>(
+        &'a self,
+        device: &'a Sender,
+        identity: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> PortResult<'a, Vec<KeyPackage>>;
+
+    /// Takes a package away; false where another has.
+    fn take<'a>(&'a self, device: &'a Sender, identity: &'a str, package: &'a KeyPackage) -> PortResult<'a, bool>;
+
+    /// Keeps the package for when the others have run out.
+    fn put_last_resort<'a>(
+        &'a self,
+        device: &'a Sender,
+        identity: &'a str,
+        package: &'a KeyPackage,
+    ) -> PortResult<'a, ()>;
+
+    /// That package, whether it has expired or not; strongly consistent.
+    fn last_resort<'a>(&'a self, device: &'a Sender, identity: &'a str) -> PortResult<'a, Option<KeyPackage>>;
+
+    /// Counts a take in a window of time, from one user or from all; false where there were so many already.
+    fn note_take<'a>(
+        &'a self,
+        taker: &'a UserId,
+        from: Option<&'a UserId>,
+        window: u64,
+        count_max: u64,
+    ) -> PortResult<'a, bool>;
+}
+
+/// Mailboxes of devices.
+pub trait Mailboxes: Send + Sync {
+    /// Puts a piece of mail into its device's mailbox, if that holds fewer than `count_max`. There already, it is kept.
+    fn put<'a>(&'a self, mail: &'a Mail, count_max: u64) -> PortResult<'a, Deposit>;
+
+    /// Up to `limit` pieces after one, in order; strongly consistent.
+    fn page<'a>(&'a self, owner: &'a Sender, after: Option<&'a MailId>, limit: usize) -> PortResult<'a, MailPage>;
+
+    /// Deletes these pieces, as far as they are there.
+    fn remove<'a>(&'a self, owner: &'a Sender, ids: &'a [MailId]) -> PortResult<'a, ()>;
 }
 
 /// Push services.

@@ -106,5 +106,6 @@ async fn row_of(
 
 async fn tell_owner(ports: PreferencePorts<'_>, settings: &OwnSettings) {
     let notice = Notice::Settings(Box::new(settings.clone()));
-    tell(ports.sessions, ports.gateway, ports.groups.clock, &settings.member.user, None, &notice).await;
+    let users = std::slice::from_ref(&settings.member.user);
+    tell(ports.sessions, ports.gateway, ports.groups.clock, users, |_| true, &notice).await;
 }

@@ -4,7 +4,7 @@
 //! in. The row is what counts: a pointer without its row, or of another time, is of something that
 //! was cancelled or moved.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use thiserror::Error;
@@ -202,7 +202,7 @@ async fn send_one(
         return Ok(false);
     }
     let draft = scheduled.draft.clone();
-    let request = SendRequest { draft: scheduled.draft, resend_after: None, answer_to: None };
+    let request = SendRequest { draft: scheduled.draft, devices: BTreeMap::new(), resend_after: None, answer_to: None };
     match send(ports, terms, &request).await {
         Ok(_) => {
             schedule.remove(&pointer.user, pointer.message, Some(scheduled.due)).await?;

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tracing::{info, warn};
 
 use crate::{
-    ids::{ConnectionId, DeviceId, Sender, Timestamp, UserId},
+    ids::{ConnectionId, Sender, Timestamp, UserId},
     notice::Notice,
     ports::{Clock, Devices, Gateway, Sessions, Unavailable, live_sessions},
     send::{post_or_remove, within},
@@ -69,19 +69,19 @@ pub async fn end(
     Ok(())
 }
 
-/// Tells the connected devices of a user something of their own, but not the one that is left out.
-/// It is stored already and will be read: a device that cannot be told in time fails nothing.
+/// Tells those of the connected devices of users that are to be told. It is stored already and will
+/// be read: a device that cannot be told in time fails nothing.
 pub(crate) async fn tell(
     sessions: &dyn Sessions,
     gateway: &dyn Gateway,
     clock: &dyn Clock,
-    user: &UserId,
-    but: Option<&DeviceId>,
+    users: &[UserId],
+    is_told: impl Fn(&Session) -> bool,
     notice: &Notice,
 ) {
     let telling = Box::pin(async {
-        let live = live_sessions(sessions, std::slice::from_ref(user), clock.now()).await?;
-        let told = live.iter().filter(|session| but != Some(&session.owner.device));
+        let live = live_sessions(sessions, users, clock.now()).await?;
+        let told = live.iter().filter(|session| is_told(session));
         let posts = join_all(told.map(|session| post_or_remove(sessions, gateway, session, notice))).await;
         posts.into_iter().collect::<Result<Vec<_>, Unavailable>>()
     });
@@ -90,5 +90,5 @@ pub(crate) async fn tell(
         Some(Err(error)) => error.to_string(),
         None => "no answer in time".into(),
     };
-    info!(error = failure, %user, "a device was not told; it will read it");
+    info!(error = failure, users = users.len(), "a device was not told; it will read it");
 }

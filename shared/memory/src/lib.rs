@@ -10,6 +10,7 @@ mod consistency;
 mod faults;
 mod groups;
 mod invites;
+mod keys;
 pub mod latency;
 mod media;
 mod personal;

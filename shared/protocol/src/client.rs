@@ -9,6 +9,7 @@ use tidings_domain::limits;
 use crate::{
     Kind, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote, Payload,
     error::{ErrorCode, ParseError},
+    keys::{MailAck, MessageCommit},
     schema::types,
 };
 
@@ -37,6 +38,12 @@ pub enum ClientFrame {
     /// An earlier message pinned for everyone, or no longer.
     #[serde(rename = "message.pin")]
     Pin(MessagePin),
+    /// An MLS commit.
+    #[serde(rename = "message.commit")]
+    Commit(Box<MessageCommit>),
+    /// Mail that the device has.
+    #[serde(rename = "mailbox.ack")]
+    MailAck(MailAck),
     /// Received up to here.
     #[serde(rename = "message.ack")]
     Ack(Ack),
@@ -74,6 +81,10 @@ pub enum FrameType {
     Vote,
     /// `message.pin`
     Pin,
+    /// `message.commit`
+    Commit,
+    /// `mailbox.ack`
+    MailAck,
     /// `message.ack`
     Ack,
     /// `message.read`
@@ -90,7 +101,7 @@ pub enum FrameType {
 
 impl FrameType {
     /// All types, with their names on the wire: also the route keys of the WebSocket API.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::Hello, "session.hello"),
         (Self::Send, "message.send"),
         (Self::Edit, "message.edit"),
@@ -98,6 +109,8 @@ impl FrameType {
         (Self::React, "message.react"),
         (Self::Vote, "message.vote"),
         (Self::Pin, "message.pin"),
+        (Self::Commit, "message.commit"),
+        (Self::MailAck, "mailbox.ack"),
         (Self::Ack, "message.ack"),
         (Self::Read, "message.read"),
         (Self::Pull, "sync.pull"),
@@ -208,6 +221,11 @@ pub struct MessageSend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::Count>")]
     pub epoch: Option<u64>,
+    /// For whose devices it was encrypted, by the versions of their sets that the sender knows. Where one is another by
+    /// now, the whole is refused with `stale_devices`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<types::UserId, types::Count>", extend("maxProperties" = limits::DEVICE_VERSIONS_MAX))]
+    pub devices: BTreeMap<String, u64>,
     /// 1 at the first send, 2 at the first resend, and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]

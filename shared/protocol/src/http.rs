@@ -57,6 +57,7 @@ pub struct ConversationPage {
 /// A conversation in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the wire")]
 pub struct ConversationSummary {
     /// The conversation.
     #[schemars(with = "types::ConversationId")]
@@ -101,6 +102,9 @@ pub struct ConversationSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::TtlSeconds>")]
     pub ttl_seconds: Option<u64>,
+    /// It is end-to-end encrypted, and stays so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
     /// The last entry, without its content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_message: Option<MessageReference>,

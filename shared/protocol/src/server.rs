@@ -10,6 +10,7 @@ use crate::{
     FrameHeader, Payload,
     client::parse_body,
     error::{ErrorFrame, ParseError},
+    keys::{KeysLow, MailNew},
     schema::types,
 };
 
@@ -70,8 +71,12 @@ server_frames! {
     PresenceOk(PresenceOk) = "presence.ok",
     /// A member types.
     Typing(Typing) = "typing",
-    /// A member's devices changed.
+    /// The devices of somebody in a conversation of the user, or of the user, changed.
     DeviceChanged(DeviceChanged) = "device.changed",
+    /// Mail for this device alone.
+    Mail(Box<MailNew>) = "mailbox.new",
+    /// Few of the device's key packages are left.
+    KeysLow(KeysLow) = "keys.low",
     /// Slower.
     FlowControl(FlowControl) = "flow_control",
     /// The answer to a pull.

@@ -60,6 +60,7 @@ prop_compose! {
             ttl_seconds,
             envelopes: (0..).zip(envelopes).map(|(n, bytes)| (name("e", n), "A".repeat(bytes / 4 * 4))).collect(),
             epoch: Some(u64::MAX),
+            devices: long.then(|| ("v".repeat(64), u64::MAX)).into_iter().collect(),
             attempt: Some(u32::MAX),
             base_sequence: Some(SEQUENCE_MAX),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tidings_domain::{
     ids::{ConnectionId, ConversationId, Timestamp},
-    log::ConversationState,
+    log::{ConversationState, Entry},
     send::{AnswerTo, Draft, Pending},
     sessions::Socket,
 };
@@ -43,9 +43,11 @@ pub fn to_ingest(pending: &Pending) -> Result<Vec<u8>, RecordError> {
     let draft = &pending.draft;
     let state =
         ConversationState { epoch: draft.epoch.unwrap_or_default(), membership_version: pending.membership_version };
+    // As it was made: the epoch that a commit begins is told by the place that it gets.
+    let entry = Entry { state, ..draft.entry_at(pending.after, Timestamp::default(), state) };
     let form = PendingForm {
         cid: draft.conversation.to_string(),
-        entry: EntryRecord::from(&draft.entry_at(pending.after, Timestamp::default(), state)),
+        entry: EntryRecord::from(&entry),
         bound: draft.epoch.is_some(),
         hot: pending.hot_until.0,
         pause: pending.pause_ms,

@@ -17,7 +17,7 @@ use tidings_domain::{
     conversation::Watermark,
     ids::{ClientMsgId, ConversationId, DeviceId, InvalidId, MessageId, Sender, Sequence, Timestamp, UserId},
     limits::SEQUENCE_MAX,
-    log::{Content, ConversationState, Entry, Erasure, Target},
+    log::{Content, ConversationState, Entry, Erasure, Target, Welcome},
     stream::{Receipt, StreamRecord},
 };
 use tidings_protocol::{Kind, MessageEvent};
@@ -132,6 +132,9 @@ pub struct EntryRecord {
     /// Envelopes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     en: BTreeMap<String, String>,
+    /// Welcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    w: Option<Box<WelcomeRecord>>,
     /// MLS epoch.
     #[serde(default, skip_serializing_if = "is_default")]
     ep: u64,
@@ -147,6 +150,34 @@ pub struct EntryRecord {
     /// The entries that follow in the same row, where the batch sequencer wrote it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     more: Vec<EntryRecord>,
+}
+
+/// What a commit has for those whom it adds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct WelcomeRecord {
+    /// Payload: JSON text.
+    p: String,
+    /// Users and devices.
+    to: Vec<(String, String)>,
+}
+
+impl From<&Welcome> for WelcomeRecord {
+    fn from(welcome: &Welcome) -> Self {
+        let to = welcome.devices.iter().map(|to| (to.user.to_string(), to.device.to_string())).collect();
+        Self { p: welcome.payload.to_string(), to }
+    }
+}
+
+impl TryFrom<WelcomeRecord> for Welcome {
+    type Error = InvalidId;
+
+    fn try_from(record: WelcomeRecord) -> Result<Self, InvalidId> {
+        let devices = record
+            .to
+            .iter()
+            .map(|(user, device)| Ok(Sender { user: UserId::parse(user)?, device: DeviceId::parse(device)? }));
+        Ok(Self { payload: record.p.into(), devices: devices.collect::<Result<_, InvalidId>>()? })
+    }
 }
 
 /// What an entry is about.
@@ -214,6 +245,7 @@ impl From<&Entry> for EntryRecord {
             ch: content.choices.iter().map(ToString::to_string).collect(),
             ttl: content.ttl_seconds,
             en: content.envelopes.iter().map(|(d, e)| (d.to_string(), e.to_string())).collect(),
+            w: content.welcome.as_deref().map(|welcome| Box::new(welcome.into())),
             ep: entry.state.epoch,
             mv: entry.state.membership_version.0,
             me: entry.membership.as_deref().map(|event| Box::new(event.into())),
@@ -276,6 +308,7 @@ impl EntryRecord {
                 choices: self.ch.into_iter().map(Into::into).collect(),
                 ttl_seconds: self.ttl,
                 envelopes: envelopes.collect::<Result<BTreeMap<DeviceId, Arc<str>>, InvalidId>>()?,
+                welcome: self.w.map(|welcome| Ok::<_, InvalidId>(Box::new((*welcome).try_into()?))).transpose()?,
             },
             membership: self.me.map(|event| Ok::<_, InvalidId>(Box::new((*event).try_into()?))).transpose()?,
             erased: self.x.as_deref().map(|name| erasure_of(name).ok_or(RecordError::Erasure)).transpose()?,
@@ -434,7 +467,8 @@ mod tests {
                         forwards: ttl.unwrap_or_default(),
                         choices: users.iter().map(|u| u.as_str().into()).collect(),
                         ttl_seconds: ttl,
-                        envelopes: [(sender.device, "AAAA".into())].into(),
+                        envelopes: [(sender.device.clone(), "AAAA".into())].into(),
+                        welcome: ttl.map(|_| Box::new(Welcome { payload: r#""AA==""#.into(), devices: vec![sender] })),
                     },
                     membership: edit.then(|| {
                         Box::new(MembershipEvent {

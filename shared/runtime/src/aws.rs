@@ -14,8 +14,8 @@ use tidings_gateway::ApiGateway;
 use tidings_media::{Cdn, S3Objects};
 use tidings_push::{Applications, Origins, PushServices, Sns, VapidKey, WebPush};
 use tidings_store::{
-    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal, DynamoRules,
-    DynamoSessions, DynamoTickets, DynamoTimers,
+    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoLog, DynamoMailboxes, DynamoMedia, DynamoPersonal,
+    DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
 };
 
 use crate::{
@@ -89,6 +89,11 @@ impl Adapters {
     /// Devices.
     pub fn devices(&self) -> Result<DynamoDevices, ConfigError> {
         Ok(DynamoDevices::new(self.dynamodb(), config::text("DEVICES_TABLE")?))
+    }
+
+    /// Mailboxes of devices.
+    pub fn mailboxes(&self) -> Result<DynamoMailboxes, ConfigError> {
+        Ok(DynamoMailboxes::new(self.dynamodb(), config::text("MAILBOXES_TABLE")?))
     }
 
     /// Connect tickets.

@@ -17,12 +17,13 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 43] = [
+pub const VARIABLES: [&str; 44] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",
     "SESSIONS_TABLE",
     "DEVICES_TABLE",
+    "MAILBOXES_TABLE",
     "TICKETS_TABLE",
     "ANNOTATIONS_TABLE",
     "TIMERS_TABLE",

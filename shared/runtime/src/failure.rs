@@ -3,9 +3,9 @@
 
 use tidings_auth::{ConnectError, SecretError, TicketError};
 use tidings_domain::{
-    blocks::BlockError, chain, devices::DeviceError, history::ReadError, ids::ClientMsgId, media::MediaError,
-    membership::GroupError, messages::MessageError, personal::PersonalError, ports::Unavailable,
-    receipts::ReceiptError, schedule::ScheduleError, send::SendError, sync::SyncError,
+    blocks::BlockError, chain, devices::DeviceError, history::ReadError, ids::ClientMsgId, keys::KeyError,
+    mailbox::MailError, media::MediaError, membership::GroupError, messages::MessageError, personal::PersonalError,
+    ports::Unavailable, receipts::ReceiptError, schedule::ScheduleError, send::SendError, sync::SyncError,
 };
 use tidings_protocol::{
     ErrorCode, ErrorFrame, ParseError,
@@ -186,6 +186,39 @@ impl From<DeviceError> for Failure {
             }
             DeviceError::BadToken => Self::of_field(ErrorCode::BadRequest, "push", format!("push: {error}")),
             DeviceError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        match &error {
+            KeyError::NoSuchDevice => Self::of_field(ErrorCode::NotFound, "id", format!("id: {error}")),
+            KeyError::TooManyDevices => Self::of_field(ErrorCode::Conflict, "id", format!("id: {error}")),
+            KeyError::TooManyPackages { .. } => {
+                Self::of_field(ErrorCode::TooLarge, "keyPackages", format!("keyPackages: {error}"))
+            }
+            KeyError::TooManyTakes { retry_after_ms } => {
+                let mut frame = ErrorFrame::new(ErrorCode::RateLimited, error.to_string());
+                frame.retry_after_ms = Some(*retry_after_ms);
+                Self(Box::new(frame))
+            }
+            KeyError::Contended => Self::crowded(),
+            KeyError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
+impl From<MailError> for Failure {
+    fn from(error: MailError) -> Self {
+        match &error {
+            MailError::NoConversation => {
+                Self::of_field(ErrorCode::BadRequest, "conversationId", format!("conversationId: {error}"))
+            }
+            MailError::NotAMember(conversation) => Self::not_a_member(conversation),
+            MailError::NoSuchDevice(_) => Self::of_field(ErrorCode::NotFound, "deviceId", format!("deviceId: {error}")),
+            MailError::Full => Self::new(ErrorCode::Conflict, error.to_string()),
+            MailError::Unavailable(source) => Self::passing(source),
         }
     }
 }

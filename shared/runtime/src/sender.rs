@@ -11,9 +11,10 @@ use tidings_domain::{
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
     MessageDelete, MessageHidden, MessageSend, MessageSent, ParseError,
-    convert::{AboutRequest, delete_request, message_sent, send_request},
+    convert::{AboutRequest, commit_request, delete_request, message_sent, send_request},
+    keys::MessageCommit,
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions};
 use tracing::info;
 
 use crate::{
@@ -31,6 +32,7 @@ pub struct MessageSender {
     log: DynamoLog,
     conversations: DynamoConversations,
     sessions: DynamoSessions,
+    devices: DynamoDevices,
     bus: KinesisBus,
     ingest: KinesisIngest,
     media: DynamoMedia,
@@ -49,6 +51,7 @@ impl MessageSender {
             log: adapters.log()?,
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
+            devices: adapters.devices()?,
             bus: adapters.bus()?,
             ingest: adapters.ingest()?,
             media: adapters.media()?,
@@ -82,6 +85,38 @@ impl MessageSender {
         message: MessageSend,
     ) -> BoxFuture<'a, Result<MessageSent, Failure>> {
         Box::pin(async move { self.send_as(sender, message, None).await?.ok_or_else(Failure::crowded) })
+    }
+
+    /// Checks a commit of a socket and appends it; answers as [`Self::send`].
+    pub fn commit<'a>(
+        &'a self,
+        sender: &'a Sender,
+        commit: &'a MessageCommit,
+        answer_to: AnswerTo,
+    ) -> BoxFuture<'a, Result<Option<MessageSent>, Failure>> {
+        Box::pin(self.commit_as(sender, commit, Some(answer_to)))
+    }
+
+    /// As [`Self::commit`], and waits as [`Self::send_and_wait`] does.
+    pub fn commit_and_wait<'a>(
+        &'a self,
+        sender: &'a Sender,
+        commit: &'a MessageCommit,
+    ) -> BoxFuture<'a, Result<MessageSent, Failure>> {
+        Box::pin(async move { self.commit_as(sender, commit, None).await?.ok_or_else(Failure::crowded) })
+    }
+
+    async fn commit_as(
+        &self,
+        sender: &Sender,
+        commit: &MessageCommit,
+        answer_to: Option<AnswerTo>,
+    ) -> Result<Option<MessageSent>, Failure> {
+        let appended = async {
+            let request = SendRequest { answer_to, ..commit_request(sender, commit)? };
+            self.append(request, None).await
+        };
+        appended.await.map_err(|failure: Failure| failure.about(Some(&commit.client_msg_id)))
     }
 
     /// Checks what a socket says about an earlier message, and appends it; answers as [`Self::send`].
@@ -165,6 +200,7 @@ impl MessageSender {
             log: &self.log,
             conversations: &self.conversations,
             sessions: &self.sessions,
+            keys: &self.devices,
             bus: &self.bus,
             ingest: &self.ingest,
             media: &self.media,

@@ -98,6 +98,9 @@ fn notice_text(notice: &Notice) -> (Option<ConversationId>, String) {
         }
         Notice::Draft(draft) => (Some(draft.key.conversation().clone()), "a draft".into()),
         Notice::Hidden { conversation, message } => (Some(conversation.clone()), format!("{message} is hidden")),
+        Notice::Mail(mail) => (mail.conversation.clone(), format!("mail {}", mail.id)),
+        Notice::Device { device, change } => (None, format!("{} of {} has {change:?}", device.device, device.user)),
+        Notice::KeysLow { count } => (None, format!("{count} key packages are left")),
         Notice::Settings(settings) => (Some(settings.conversation.clone()), "settings".into()),
         Notice::Updated { conversation, last_sequence } => {
             (Some(conversation.clone()), format!("the end is {last_sequence}"))

@@ -69,6 +69,7 @@ impl Message {
             choices: Vec::new(),
             ttl_seconds: self.ttl_seconds,
             envelopes: BTreeMap::new(),
+            welcome: None,
         }
     }
 }
@@ -106,6 +107,7 @@ impl Instance {
                 content: message.content(),
                 epoch: None,
             },
+            devices: BTreeMap::new(),
             resend_after: message.base,
             answer_to: Some(answer_to),
         };
@@ -113,6 +115,7 @@ impl Instance {
             log: &*self.ports.log,
             conversations: &*self.ports.conversations,
             sessions: &*self.ports.sessions,
+            keys: &*self.ports.keys,
             bus: &*self.ports.bus,
             ingest: &*self.ports.ingest,
             media: &*self.ports.media,
@@ -235,6 +238,7 @@ impl Instance {
             sessions: &*self.ports.sessions,
             gateway: &*self.ports.gateway,
             pushes: &*self.ports.pushes,
+            mailboxes: &*self.ports.mailboxes,
             clock: &self.clock,
         };
         fan_out(ports, ANNOUNCE_MAX, records).await

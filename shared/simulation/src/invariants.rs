@@ -251,7 +251,13 @@ impl Checker {
     /// Promise 7: what is posted is for who was a member at that sequence; and it is what the log has.
     pub(crate) fn posted(&self, to: &Sender, notice: &Notice) -> Check {
         match notice {
-            Notice::Ready(_) | Notice::Draft(_) | Notice::Hidden { .. } => Ok(()),
+            // Nobody here hides anything, or encrypts.
+            Notice::Ready(_)
+            | Notice::Draft(_)
+            | Notice::Hidden { .. }
+            | Notice::Mail(_)
+            | Notice::Device { .. }
+            | Notice::KeysLow { .. } => Ok(()),
             Notice::Settings(settings) if settings.member.user == to.user => Ok(()),
             Notice::Settings(settings) => {
                 broken(Promise::Members, &settings.conversation, "another's settings were told")

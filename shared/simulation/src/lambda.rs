@@ -18,7 +18,8 @@ use tidings_domain::{
     ids::Timestamp,
     media::Claims,
     ports::{
-        BoxFuture, Bus, Clock, Conversations, Devices, Gateway, Ingest, Invites, Log, Personal, PushQueue, Sessions,
+        BoxFuture, Bus, Clock, Conversations, DeviceSets, Devices, Gateway, Ingest, Invites, Log, Mailboxes, Personal,
+        PushQueue, Sessions,
     },
     send::KnownTails,
 };
@@ -92,6 +93,8 @@ pub(crate) struct Ports {
     pub(crate) media: Box<dyn Claims>,
     pub(crate) gateway: Box<dyn Gateway>,
     pub(crate) pushes: Box<dyn PushQueue>,
+    pub(crate) keys: Box<dyn DeviceSets>,
+    pub(crate) mailboxes: Box<dyn Mailboxes>,
 }
 
 /// A running copy of a function.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_sdk_dynamodb::{
     Client,
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use futures_util::future::try_join_all;
 use tidings_domain::{
@@ -24,7 +24,9 @@ use crate::{
     StoreError,
     error::{failed, update_held, update_if},
     groups::{group_of, pulled_since_of, role_of},
-    item::{Item, NO_KEY, binary_set, flag, n, number, optional_number, optional_text, s, text},
+    item::{
+        BATCH_KEYS_MAX, Item, NO_KEY, batch_get, binary_set, flag, n, number, optional_number, optional_text, s, text,
+    },
 };
 
 const INDEX_BY_USER: &str = "byUser";
@@ -34,12 +36,8 @@ pub(crate) const MEMBER_PREFIX: &str = "m#";
 pub(crate) const MEMBER_END: &str = "m$";
 /// A device's ring is the attribute of this prefix and the device's id: a set of 8-byte entries.
 const RING_PREFIX: &str = "r#";
-/// `BatchGetItem` takes so many keys.
-const BATCH_KEYS_MAX: usize = 100;
 /// Tries of a mark: the row may be another each time.
 const RAISE_TRIES_MAX: usize = 4;
-/// Tries of keys that a batch left unprocessed. They were throttled, each try is half the batch at worst.
-const BATCH_TRIES_MAX: usize = 8;
 
 /// A row is filed in the index of activity otherwise than was expected.
 struct FiledOtherwise;
@@ -88,34 +86,7 @@ impl DynamoConversations {
 
     /// Single items by their keys, strongly consistent, in as many requests as they need.
     pub(crate) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, Unavailable> {
-        let batches = keys.chunks(BATCH_KEYS_MAX).map(|chunk| self.batch_get_once(chunk.to_vec()));
-        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
-    }
-
-    async fn batch_get_once(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Unavailable> {
-        const OPERATION: &str = "read member rows";
-        let mut items = Vec::with_capacity(keys.len());
-        for _ in 0..BATCH_TRIES_MAX {
-            if keys.is_empty() {
-                return Ok(items);
-            }
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .build()
-                .map_err(failed(OPERATION))?;
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, request)
-                .send()
-                .await
-                .map_err(failed(OPERATION))?;
-            items.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
-            let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            keys = left.map(|left| left.keys).unwrap_or_default();
-        }
-        if keys.is_empty() { Ok(items) } else { Err(failed(OPERATION)(StoreError::Unprocessed)) }
+        batch_get(&self.client, &self.table, keys, true, "read member rows").await
     }
 
     /// One query reads the head, which comes first, and the member rows: all of them or, where the

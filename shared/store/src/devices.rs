@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | user | device | a device: `since` `seen` `rv`, `nm` name, `pf` platform, `wk` woken, and where pushes go: `ps` service, `pt` token, `pe` endpoint, `pk` `pa` keys of a browser |
 //! | `t#` and the hash of service and token | `holder` | who holds the token: `hu` user, `hd` device |
+//! | `s#`, `f#`, `g#`, `l#` | | keys of devices; see `keys` |
 //! | `p#` and the user | conversation | the marks of pushes: `q` queued, `m` queued as a mention, `s#DEVICE` sent |
 
 use std::{collections::HashMap, fmt::Write as _};
@@ -36,8 +37,8 @@ const SENT: &str = "s#";
 /// Devices in a table.
 #[derive(Clone, Debug)]
 pub struct DynamoDevices {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 impl DynamoDevices {

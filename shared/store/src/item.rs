@@ -2,13 +2,23 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{Client, primitives::Blob, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    primitives::Blob,
+    types::{AttributeValue, KeysAndAttributes},
+};
+use futures_util::future::try_join_all;
 use tidings_domain::{ids::UserId, ports::Unavailable};
 
 use crate::{StoreError, error::failed};
 
 /// A key that no row has: reading it opens the connection to storage.
 pub(crate) const NO_KEY: &str = "warm-up";
+
+/// `BatchGetItem` takes so many keys.
+pub(crate) const BATCH_KEYS_MAX: usize = 100;
+/// Tries of keys that a batch left unprocessed. They were throttled, each try is half the batch at worst.
+const BATCH_TRIES_MAX: usize = 8;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -83,4 +93,39 @@ pub(crate) async fn rows_of_user<T>(
         .map_err(failed(operation))?;
     let items = answer.items.unwrap_or_default();
     items.iter().map(|item| read(item).map_err(failed(operation))).collect()
+}
+
+/// Single items of a table by their keys, in as many requests as they need.
+pub(crate) async fn batch_get(
+    client: &Client,
+    table: &str,
+    keys: Vec<Item>,
+    is_strong: bool,
+    operation: &'static str,
+) -> Result<Vec<Item>, Unavailable> {
+    let batches =
+        keys.chunks(BATCH_KEYS_MAX).map(|chunk| batch_get_once(client, table, chunk.to_vec(), is_strong, operation));
+    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+}
+
+async fn batch_get_once(
+    client: &Client,
+    table: &str,
+    mut keys: Vec<Item>,
+    is_strong: bool,
+    operation: &'static str,
+) -> Result<Vec<Item>, Unavailable> {
+    let mut items = Vec::with_capacity(keys.len());
+    for _ in 0..BATCH_TRIES_MAX {
+        if keys.is_empty() {
+            return Ok(items);
+        }
+        let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(is_strong).build();
+        let request = request.map_err(failed(operation))?;
+        let answer = client.batch_get_item().request_items(table, request).send().await.map_err(failed(operation))?;
+        items.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
+        let left = answer.unprocessed_keys.unwrap_or_default().remove(table);
+        keys = left.map(|left| left.keys).unwrap_or_default();
+    }
+    if keys.is_empty() { Ok(items) } else { Err(failed(operation)(StoreError::Unprocessed)) }
 }

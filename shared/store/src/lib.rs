@@ -5,7 +5,8 @@
 //! | log | `pk` = `CONVERSATION#PARTITION`, `seq` | the entries; never with a TTL, for a tail that vanished would be used again |
 //! | conversations | `cid`, `sk` = `head` or `m#USER`; index `byUser`: `uid`, `act` | heads and member rows |
 //! | sessions | `uid`, `dev` | live sockets; TTL `exp` |
-//! | devices | `uid`, `dev` | devices since their first connection, who holds which push token, marks of pushes; see `devices` |
+//! | devices | `uid`, `dev` | devices since their first connection, who holds which push token, marks of pushes, keys; see `devices` and `keys`; TTL `exp` of packages |
+//! | mailboxes | `own` = `USER#DEVICE`, `mail` | what one device alone may read; see `mailboxes`; TTL `exp` |
 //! | annotations | `pk`, `sk`; index `byTime`: `pk`, `at` | what is known of single messages; see `annotations` |
 //! | timers | `min`, `tid` | content that goes at a time; media to be looked at |
 //! | media | `mid`, `sk` | content in object storage; see `media`; TTL `exp` of what is gone |
@@ -21,7 +22,9 @@ mod error;
 mod groups;
 mod invites;
 mod item;
+mod keys;
 mod log;
+mod mailboxes;
 mod media;
 mod personal;
 mod rules;
@@ -37,6 +40,7 @@ pub use conversations::DynamoConversations;
 pub use devices::DynamoDevices;
 pub use error::StoreError;
 pub use log::DynamoLog;
+pub use mailboxes::DynamoMailboxes;
 pub use media::DynamoMedia;
 pub use personal::DynamoPersonal;
 pub use rules::DynamoRules;

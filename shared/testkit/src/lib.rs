@@ -13,8 +13,10 @@ mod annotations;
 mod conversations;
 mod groups;
 mod invites;
+mod keys;
 mod log;
 mod media;
+pub mod mls;
 mod personal;
 mod push;
 mod sessions;
@@ -23,6 +25,7 @@ pub use annotations::*;
 pub use conversations::*;
 pub use groups::*;
 pub use invites::*;
+pub use keys::*;
 pub use log::*;
 pub use media::*;
 pub use personal::*;
@@ -34,7 +37,10 @@ use tidings_domain::{
     ids::{ClientMsgId, ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     log::{Content, ContentKind, ConversationState, Entry, EventKind},
     media::Media,
-    ports::{Conversations, DeviceRegistry, Devices, Invites, Log, Personal, PushMarks, Rules, Sessions, Tickets},
+    ports::{
+        Conversations, DeviceRegistry, DeviceSets, Devices, Invites, KeyDirectory, Log, Mailboxes, Personal, PushMarks,
+        Rules, Sessions, Tickets,
+    },
     schedule::Schedule,
     timers::Timers,
 };
@@ -54,6 +60,12 @@ pub struct Subject<'a> {
     pub devices: &'a dyn Devices,
     /// What devices have registered.
     pub registry: &'a dyn DeviceRegistry,
+    /// Keys of devices.
+    pub keys: &'a dyn KeyDirectory,
+    /// Which devices have keys.
+    pub device_sets: &'a dyn DeviceSets,
+    /// Mailboxes of devices.
+    pub mailboxes: &'a dyn Mailboxes,
     /// Marks of pushes.
     pub marks: &'a dyn PushMarks,
     /// What users have ruled.
@@ -116,6 +128,7 @@ impl Subject<'_> {
                 choices: vec!["yes".into()],
                 ttl_seconds: Some(60),
                 envelopes: [(DeviceId::parse("web").unwrap(), "AAAA".into())].into(),
+                welcome: None,
             },
             membership: None,
             erased: None,
@@ -165,6 +178,12 @@ macro_rules! conformance {
         $test!(an_endpoint_goes_if_it_is_still_the_devices);
         $test!(a_token_has_one_holder);
         $test!(a_device_is_woken_once_in_a_time);
+        $test!(a_set_of_devices_is_compared_and_swapped);
+        $test!(a_package_is_taken_once);
+        $test!(packages_expire);
+        $test!(takes_are_counted);
+        $test!(mail_is_kept_in_order);
+        $test!(a_mailbox_is_bounded);
         $test!(marks_of_pushes_rise);
         $test!(blocks_and_quiet_times_are_kept);
         $test!(an_edit_and_a_deletion_see_one_another);

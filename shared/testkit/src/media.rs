@@ -14,7 +14,7 @@ use crate::Subject;
 const DAY: u64 = 20_000;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
-fn row(subject: Subject<'_>, digit: char, size_bytes: u64) -> MediaRow {
+fn row(subject: &Subject<'_>, digit: char, size_bytes: u64) -> MediaRow {
     let conversation = subject.direct("alice", "bob");
     let blob = Blob::announced("image/png", size_bytes, &digit.to_string().repeat(64)).unwrap();
     let handle = blob.handle(&conversation);
@@ -31,7 +31,7 @@ fn row(subject: Subject<'_>, digit: char, size_bytes: u64) -> MediaRow {
     }
 }
 
-fn message(subject: Subject<'_>, id: &str) -> MessageId {
+fn message(subject: &Subject<'_>, id: &str) -> MessageId {
     let (conversation, sender) = (subject.direct("alice", "bob"), subject.device("alice", "phone"));
     MessageId::of(&conversation, &sender, &ClientMsgId::parse(id).unwrap())
 }
@@ -39,7 +39,7 @@ fn message(subject: Subject<'_>, id: &str) -> MessageId {
 /// A row is begun once, counted once, and reads back.
 pub async fn media_is_begun_once_and_within_the_days_quota(subject: Subject<'_>) {
     let media = subject.media;
-    let (first, second) = (row(subject, '1', 60), row(subject, '2', 41));
+    let (first, second) = (row(&subject, '1', 60), row(&subject, '2', 41));
     assert_eq!(media.find(first.handle).await.unwrap(), None);
     assert_eq!(media.begin(&first, DAY, 100).await.unwrap(), Began::Done);
     assert_eq!(media.begin(&first, DAY, 100).await.unwrap(), Began::Exists);
@@ -57,7 +57,7 @@ pub async fn media_is_begun_once_and_within_the_days_quota(subject: Subject<'_>)
 /// A change is of the object that it was about, and of no later one.
 pub async fn media_changes_are_of_one_object(subject: Subject<'_>) {
     let media = subject.media;
-    let first = row(subject, '3', 1);
+    let first = row(&subject, '3', 1);
     media.begin(&first, DAY, 100).await.unwrap();
     let (handle, object) = (first.handle, &first.object);
     assert!(media.forget(handle, object, NOW).await.unwrap());
@@ -74,7 +74,7 @@ pub async fn media_changes_are_of_one_object(subject: Subject<'_>) {
 /// Content is ready once all checks are noted, and refused for good.
 pub async fn media_is_ready_after_all_checks(subject: Subject<'_>) {
     let media = subject.media;
-    let one = row(subject, '4', 1);
+    let one = row(&subject, '4', 1);
     media.begin(&one, DAY, 100).await.unwrap();
     let (handle, object, needed) = (one.handle, &one.object, [Check::Verified, Check::Clean]);
     let pending = Marked::Done(MediaStatus::Pending);
@@ -92,9 +92,9 @@ pub async fn media_is_ready_after_all_checks(subject: Subject<'_>) {
 /// References are counted once, and content goes after the last.
 pub async fn media_lives_while_a_message_refers_to_it(subject: Subject<'_>) {
     let media = subject.media;
-    let one = row(subject, '5', 1);
+    let one = row(&subject, '5', 1);
     let (handle, object, conversation) = (one.handle, &one.object, &one.conversation);
-    let (first, second) = (message(subject, "1"), message(subject, "2"));
+    let (first, second) = (message(&subject, "1"), message(&subject, "2"));
     let claim = |message| media.claim(handle, conversation, message, NOW);
     assert_eq!(claim(first).await.unwrap(), Claim::Nothing);
     media.begin(&one, DAY, 100).await.unwrap();
@@ -109,7 +109,7 @@ pub async fn media_lives_while_a_message_refers_to_it(subject: Subject<'_>) {
     media.claim(handle, conversation, first, NOW.plus_ms(7)).await.unwrap();
     media.claim(handle, conversation, first, NOW.plus_ms(3)).await.unwrap();
     media.confirm(handle, second, Sequence(9), Some(NOW.plus_ms(5))).await.unwrap();
-    media.confirm(handle, message(subject, "3"), Sequence(10), None).await.unwrap();
+    media.confirm(handle, message(&subject, "3"), Sequence(10), None).await.unwrap();
     let mut expected = [
         Reference { message: first, claimed_at: NOW.plus_ms(7), place: None, expires_at: None },
         Reference { message: second, claimed_at: NOW, place: Some(Sequence(9)), expires_at: Some(NOW.plus_ms(5)) },
@@ -132,7 +132,7 @@ pub async fn media_lives_while_a_message_refers_to_it(subject: Subject<'_>) {
 /// What is to be looked at is found in its minute.
 pub async fn media_is_looked_at_in_its_minute(subject: Subject<'_>) {
     let media = subject.media;
-    let handle: MediaHandle = row(subject, '6', 1).handle;
+    let handle: MediaHandle = row(&subject, '6', 1).handle;
     // A minute that no other run has.
     let minute = Minute(u64::from_str_radix(&handle.uuid()[..8], 16).unwrap());
     for _ in 0..2 {
@@ -146,7 +146,7 @@ pub async fn media_is_looked_at_in_its_minute(subject: Subject<'_>) {
 /// A preview's row reads back as it was kept, and a change is put in the place of what was read.
 pub async fn a_preview_is_kept_in_the_place_of_what_was_read(subject: Subject<'_>) {
     let media = subject.media;
-    let one = row(subject, '7', 1);
+    let one = row(&subject, '7', 1);
     let (handle, object) = (one.handle, &one.object);
     let other = ObjectKey::of(handle, NOW, 9);
     assert_eq!(media.find_preview(handle).await.unwrap(), None);

@@ -16,14 +16,16 @@ use tidings_domain::{
 use tidings_protocol::{
     Ack, ClientFrame, DeleteFor, ErrorFrame, FRAME_BYTES_MAX, FrameHeader, FrameType, Heartbeat, Hello, MessageDelete,
     MessageEdit, MessagePin, MessageReact, MessageSend, MessageVote, ParseError, Payload, PresenceUsers, Pull, Read,
-    ServerFrame, convert, parse_body,
+    ServerFrame, convert,
+    keys::{MailAck, MessageCommit},
+    parse_body,
 };
 use tidings_record::{from_ingest, to_ingest};
 
 use crate::{
     Seed,
     entry::{self, fits, sender, widest_id},
-    ids,
+    ids, key_calls,
 };
 
 pub(crate) fn check(data: &[u8]) -> bool {
@@ -58,6 +60,8 @@ fn taken(frame_type: FrameType, text: &str) -> Result<(), ParseError> {
     match frame_type {
         FrameType::Hello => hello(&body(text)?),
         FrameType::Send => send(&body(text)?),
+        FrameType::Commit => commit(&body(text)?),
+        FrameType::MailAck => key_calls::mail_ack(&body(text)?),
         FrameType::Edit => about(convert::edit_request(&sender(), body(text)?)),
         FrameType::Delete => about(convert::delete_request(&sender(), &body(text)?)),
         FrameType::React => about(convert::reaction_request(&sender(), &body(text)?)),
@@ -81,7 +85,7 @@ pub(crate) fn body<T: Serialize + DeserializeOwned + PartialEq + Debug>(text: &s
     Ok(body)
 }
 
-fn named<T>(result: Result<T, ParseError>) -> Result<T, ParseError> {
+pub(crate) fn named<T>(result: Result<T, ParseError>) -> Result<T, ParseError> {
     result.inspect_err(|error| {
         let field = error.field.as_deref().unwrap_or_default();
         assert!(!field.is_empty() && error.message.starts_with(field), "every check names its field: {error:?}");
@@ -105,6 +109,15 @@ pub(crate) fn send(body: &MessageSend) -> Result<(), ParseError> {
     assert_eq!(draft.client_msg_id.as_str(), body.client_msg_id);
     assert_eq!(draft.content.payload.as_ref(), body.payload.text(), "a payload keeps its bytes");
     assert!(request.resend_after.is_none() || body.attempt.is_some_and(|attempt| attempt > 1));
+    appended(request);
+    Ok(())
+}
+
+pub(crate) fn commit(body: &MessageCommit) -> Result<(), ParseError> {
+    let request = named(convert::commit_request(&sender(), body))?;
+    let draft = &request.draft;
+    assert_eq!((draft.conversation.to_string(), draft.epoch), (body.conversation_id.clone(), Some(body.epoch)));
+    assert_eq!(draft.content.welcome.is_some(), !body.welcomed.is_empty());
     appended(request);
     Ok(())
 }
@@ -266,6 +279,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ttl_seconds: Some(60),
         envelopes: [("ios:3f2a".into(), "AAAA".into()), ("web".into(), "AQ==".into())].into(),
         epoch: Some(0),
+        devices: [("bob".into(), 3)].into(),
         attempt: Some(2),
         base_sequence: Some(41),
     };
@@ -279,10 +293,13 @@ pub(crate) fn seeds() -> Vec<Seed> {
     let about = about_seeds(&conversation_id, &message_id);
     let users = PresenceUsers { user_ids: vec!["alice".into(), "bob".into()] };
     let cursors = [(conversation_id.clone(), 7), ("g:team".into(), 0)].into();
+    let mail = MailAck { mail_ids: vec!["1800000000000-5d4f6cde3f545a8e9d6b1c2f5b8a7e90".into()] };
     let frames = [
         ("hello", ClientFrame::Hello(Hello { resume_token: Some("AAAAAAAAA-gAAAAAAAAAAA".into()), cursors })),
         ("send", ClientFrame::Send(Box::new(text))),
         ("send-everything", ClientFrame::Send(Box::new(everything))),
+        ("commit", ClientFrame::Commit(Box::new(key_calls::commit()))),
+        ("mail-ack", ClientFrame::MailAck(mail)),
         ("ack", ClientFrame::Ack(Ack { conversation_id: conversation_id.clone(), up_to: 3 })),
         (
             "read",

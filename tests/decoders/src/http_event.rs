@@ -8,12 +8,13 @@ use tidings_domain::{
 use tidings_events::HttpRequest;
 use tidings_protocol::{
     Ack, FRAME_BYTES_MAX, MessageSend, ParseError, Read, convert, cursor::list_cursor_from_text, http::TicketRequest,
+    keys::MessageCommit,
 };
 
 use crate::{
     Seed,
     client_frame::{self, refused},
-    group_calls, ids, personal_calls,
+    group_calls, ids, key_calls, personal_calls,
 };
 
 pub(crate) fn check(data: &[u8]) -> bool {
@@ -62,9 +63,10 @@ fn taken(request: &HttpRequest) -> Result<bool, ParseError> {
             assert_eq!(convert::message_id("messageId", message)?.to_string(), message);
         }
         "POST /messages" => client_frame::send(&body::<MessageSend>(request)?)?,
+        "POST /commits" => client_frame::commit(&body::<MessageCommit>(request)?)?,
         "POST /acks" => client_frame::ack(&body::<Ack>(request)?)?,
         "POST /reads" => client_frame::read(&body::<Read>(request)?)?,
-        _ => return Ok(group_calls::taken(request)? || personal_calls::taken(request)?),
+        _ => return Ok(group_calls::taken(request)? || personal_calls::taken(request)? || key_calls::taken(request)?),
     }
     Ok(true)
 }
@@ -155,5 +157,6 @@ pub(crate) fn seeds() -> Vec<Seed> {
     ];
     seeds.extend(group_calls::seeds());
     seeds.extend(personal_calls::seeds());
+    seeds.extend(key_calls::seeds());
     seeds
 }

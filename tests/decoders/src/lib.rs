@@ -12,6 +12,7 @@ mod entry;
 mod group_calls;
 mod http_event;
 mod ids;
+mod key_calls;
 mod key_set;
 mod keys;
 mod object_event;

@@ -4,6 +4,7 @@ use tidings_protocol::{
     ConversationSettings, ConversationUpdated, DeviceChanged, Draft, ErrorCode, ErrorFrame, FlowControl, Kind,
     MessageEvent, MessageHidden, MessageNew, MessageSent, Payload, PresenceOk, PresenceState, PresenceUpdate, Receipt,
     ServerFrame, SessionReady, SyncComplete, SyncPage, Typing, UserPresence,
+    keys::{KeysLow, MailNew},
 };
 
 use crate::Seed;
@@ -44,6 +45,19 @@ fn settings(conversation_id: &str, ts: u64) -> ServerFrame {
         archived: false,
         ttl_seconds: Some(60),
     })
+}
+
+fn mail(user_id: &str, device_id: &str, ts: u64) -> ServerFrame {
+    ServerFrame::Mail(Box::new(MailNew {
+        mail_id: "1800000000000-5d4f6cde3f545a8e9d6b1c2f5b8a7e90".into(),
+        kind: "welcome".into(),
+        from_user_id: user_id.to_owned(),
+        from_device_id: device_id.to_owned(),
+        conversation_id: Some("u:alice|u:bob".into()),
+        sequence: Some(7),
+        payload: Payload::of(&"AAAA".into()),
+        ts,
+    }))
 }
 
 /// One frame of each type.
@@ -136,6 +150,8 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ServerFrame::Presence(PresenceUpdate { users }),
         ServerFrame::PresenceOk(PresenceOk { server_ts: ts }),
         ServerFrame::Typing(Typing { conversation_id, user_id: user_id.clone(), active: true }),
+        mail(&user_id, &device_id, ts),
+        ServerFrame::KeysLow(KeysLow { count: 3 }),
         ServerFrame::DeviceChanged(DeviceChanged { user_id, device_id, change: "added".into() }),
         ServerFrame::FlowControl(FlowControl { window: 4, retry_after_ms: 500 }),
         ServerFrame::Page(page),

@@ -9,7 +9,7 @@ use tidings_domain::{
     fanout::{FanoutPorts, fan_out},
     group::{AvatarChange, Change, MembershipEvent, Role},
     ids::{ClientMsgId, ConversationId, DeviceId, MediaHandle, MessageId, Sender, Sequence, Timestamp, UserId},
-    log::{Content, ConversationState, Entry, Erasure, EventKind, Target},
+    log::{Content, ConversationState, Entry, Erasure, EventKind, Target, Welcome},
     stream::{Receipt, StreamRecord},
 };
 use tidings_events::{Batch, EventError, stream_records};
@@ -74,6 +74,7 @@ fn fanned_out(records: Vec<StreamRecord>) {
             sessions: &world,
             gateway: &world,
             pushes: &world,
+            mailboxes: &world,
             clock: &world,
         };
         assert!(fan_out(ports, 256, records).await.is_empty());
@@ -132,7 +133,8 @@ pub(crate) fn example() -> Entry {
             forwards: 2,
             choices: vec!["yes".into()],
             ttl_seconds: Some(60),
-            envelopes: [(sender.device, "AAAA".into())].into(),
+            envelopes: [(sender.device.clone(), "AAAA".into())].into(),
+            welcome: Some(Box::new(Welcome { payload: r#""AAEAAw==""#.into(), devices: vec![sender] })),
         },
         membership: None,
         erased: Some(Erasure::Deleted),

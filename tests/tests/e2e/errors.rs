@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tidings_protocol::{ErrorCode, FrameType};
+use tidings_testkit::mls::private_message;
 use tidings_tests::{Socket, User, direct};
 
-/// The frame as text, with `$C` for a good conversation and `$N` for 65 characters; the code; the
-/// field that is named.
+/// The frame as text, with `$C` for a good conversation, `$M` for a commit in its epoch 0, `$G` for one of another group, and
+/// `$N` for 65 characters; the code; the field that is named.
 type Row = (&'static str, &'static str, Option<&'static str>);
 
 const BAD: &str = "bad_request";
@@ -454,6 +456,62 @@ const ROWS: &[Row] = &[
         "not_found",
         Some("messageId"),
     ),
+    // message.commit
+    (r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0}"#, BAD, Some("payload")),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"no base64"}"#,
+        BAD,
+        Some("payload"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"AAEAAw=="}"#,
+        BAD,
+        Some("payload"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":1,"payload":"$G"}"#,
+        BAD,
+        Some("payload"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":1,"payload":"$M"}"#,
+        BAD,
+        Some("epoch"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"$M","welcome":"$M"}"#,
+        BAD,
+        Some("welcome"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"$M","welcome":"AAEAAw=="}"#,
+        BAD,
+        Some("welcomed"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"$M","welcomed":[{"userId":"a","deviceId":"b"}]}"#,
+        BAD,
+        Some("welcomed"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"$M","welcome":"AAEAAw==","welcomed":[{"userId":"a b","deviceId":"b"}]}"#,
+        BAD,
+        Some("welcomed[0].userId"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"$M","welcome":"AAEAAw==","welcomed":[{"userId":"stranger","deviceId":"b"}]}"#,
+        "not_a_member",
+        Some("welcomed"),
+    ),
+    (
+        r#"{"type":"message.commit","conversationId":"$C","clientMsgId":"1","ts":1,"epoch":0,"payload":"$M","devices":{"a b":1}}"#,
+        BAD,
+        Some("devices.a b"),
+    ),
+    // mailbox.ack
+    (r#"{"type":"mailbox.ack"}"#, BAD, Some("mailIds")),
+    (r#"{"type":"mailbox.ack","mailIds":[]}"#, BAD, Some("mailIds")),
+    (r#"{"type":"mailbox.ack","mailIds":["1-a","../x"]}"#, BAD, Some("mailIds[1]")),
     // sync.pull
     (r#"{"type":"sync.pull","since":0}"#, BAD, Some("conversationId")),
     (r#"{"type":"sync.pull","conversationId":"nonsense","since":0}"#, BAD, Some("conversationId")),
@@ -479,7 +537,9 @@ const ROWS: &[Row] = &[
 fn filled(text: &str, conversation: &str) -> String {
     let users: Vec<String> = (0..65).map(|n| format!(r#""user{n}""#)).collect();
     let envelopes: Vec<String> = (0..257).map(|n| format!(r#""device{n}":"AAAA""#)).collect();
-    text.replace("$C", conversation)
+    text.replace("$M", &STANDARD.encode(private_message(conversation, 0, 3)))
+        .replace("$G", &STANDARD.encode(private_message("g:another", 1, 3)))
+        .replace("$C", conversation)
         .replace("$N", &"n".repeat(65))
         .replace("$65", &users.join(","))
         .replace("$257", &envelopes.join(","))

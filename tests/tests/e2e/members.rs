@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tidings_testkit::mls::private_message;
 use tidings_tests::{
     Http, Template, User, direct, encoded, eventually, fresh, message, now_ms, seed_log, seed_member, seeded_payload,
 };
@@ -78,6 +80,7 @@ fn attempts(conversation: &str, message_id: &str, members: &[&User]) -> Vec<(&'s
     ];
     attempts.extend(attempts_on_a_message(conversation, message_id));
     attempts.extend(attempts_to_keep(conversation, message_id));
+    attempts.extend(attempts_on_keys_and_mail(conversation, users[0]));
     attempts.extend(attempts_on_media(conversation));
     attempts.extend(attempts_of_ones_own(users[0]));
     attempts.extend(attempts_on_a_group(conversation, users[0]));
@@ -197,6 +200,33 @@ fn attempts_on_a_message(conversation: &str, message_id: &str) -> Vec<(&'static 
             Call(Method::DELETE, format!("/scheduled/{}", encoded(message_id)), Value::Null),
             Nothing,
         ),
+    ]
+}
+
+/// What is encrypted, for whom, and what comes by mail.
+fn attempts_on_keys_and_mail(conversation: &str, member: &str) -> Vec<(&'static str, Attempt, Answer)> {
+    use Answer::{Nothing, Refused};
+    use Attempt::{Call, Frame};
+    let payload = STANDARD.encode(private_message(conversation, 0, 3));
+    let mut commit =
+        json!({ "conversationId": conversation, "clientMsgId": "k1", "ts": 1, "epoch": 0, "payload": payload });
+    let over_http = ("POST /commits", Call(Method::POST, "/commits".into(), commit.clone()), Refused);
+    commit["type"] = json!("message.commit");
+    let call = |route: &'static str, method, path: &str, body| (route, Call(method, path.into(), body), Nothing);
+    let keys = json!({ "identityKey": STANDARD.encode([3; 32]), "keyPackages": [] });
+    let mail = json!({ "clientMailId": "1", "kind": "keys", "payload": "let me in", "conversationId": conversation });
+    vec![
+        over_http,
+        ("message.commit", Frame(commit), Refused),
+        // Mail is asked for and acknowledged by the device whose it is: there is no way to name another's.
+        ("mailbox.ack", Frame(json!({ "type": "mailbox.ack", "mailIds": [] })), Nothing),
+        ("POST /mailbox/{userId}/{deviceId}", Call(Method::POST, format!("/mailbox/{member}/a"), mail), Refused),
+        call("GET /mailbox", Method::GET, "/mailbox", Value::Null),
+        call("POST /mailbox/acks", Method::POST, "/mailbox/acks", json!({ "mailIds": ["1-a"] })),
+        call("PUT /devices/{id}/keys", Method::PUT, "/devices/s/keys", keys),
+        call("GET /devices/{id}/keys", Method::GET, "/devices/s/keys", Value::Null),
+        call("GET /users/{id}/keys", Method::GET, &format!("/users/{member}/keys"), Value::Null),
+        call("GET /users/{id}/identities", Method::GET, &format!("/users/{member}/identities"), Value::Null),
     ]
 }
 

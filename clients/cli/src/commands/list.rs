@@ -90,6 +90,7 @@ mod tests {
             title: conversation.strip_prefix("g:").map(|_| "The team".into()),
             avatar: None,
             ttl_seconds: None,
+            encrypted: false,
             last_ts,
             last_message: None,
         };

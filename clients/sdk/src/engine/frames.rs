@@ -133,6 +133,8 @@ impl Engine {
             ServerFrame::Draft(draft) => self.events.push_back(Event::Draft(draft)),
             ServerFrame::Settings(settings) => self.events.push_back(Event::Settings(settings)),
             ServerFrame::Typing(typing) => self.events.push_back(Event::Typing(typing)),
+            ServerFrame::Mail(mail) => self.events.push_back(Event::Mail(mail)),
+            ServerFrame::KeysLow(low) => self.events.push_back(Event::KeysLow(low)),
             ServerFrame::DeviceChanged(changed) => self.events.push_back(Event::DeviceChanged(changed)),
         }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join_all, try_join, try_join_all};
 
-use super::{FanoutPorts, Work, advance_of, fill_gaps, is_told_of, post_in_order, put_jobs, read_between};
+use super::{FanoutPorts, Work, advance_of, fill_gaps, is_told_of, post_in_order, put_jobs, read_between, welcome};
 use crate::{
     conversation::{Member, PULLED_BUCKET, Reach, ReachMove},
     ids::{ConversationId, Sender, Sequence, UserId},
@@ -29,6 +29,7 @@ pub(super) async fn fan_out_pulled(
     mut work: Work,
 ) -> Result<(), Unavailable> {
     rise(ports, conversation, reach, &mut work).await?;
+    welcome(ports, &work).await?;
     announce(ports, announce_max, conversation, &work).await
 }
 
@@ -68,6 +69,7 @@ pub(super) async fn begin(
     users: &[UserId],
     work: &Work,
 ) -> Result<(), Unavailable> {
+    welcome(ports, work).await?;
     let sessions = live_sessions(ports.sessions, users, ports.clock.now()).await?;
     try_join_all(sessions.iter().map(|session| subscribe(ports.sessions, conversation, session))).await?;
     let reach = Reach { since, ..work.end() };

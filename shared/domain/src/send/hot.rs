@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Draft, Outcome, Refusal, SendError, SendPorts, SendRequest, SendTerms, Sent, authorise, check_pause, dedupe,
-    pause_ms, rights::settled,
+    pause_ms, recipients, rights::settled,
 };
 use crate::{
     conversation::Standing,
@@ -74,6 +74,8 @@ pub(super) async fn send_if_hot(
     if let Some(entry) = dedupe::find_before(ports.log, request, after.next(), &standing).await? {
         return Ok(Some(Sent { entry, duplicate: true, races_lost: 0 }.into()));
     }
+    let sets = recipients::device_sets(ports, request).await?;
+    recipients::check_recipients(ports, request, &sets, &standing).await??;
     media::claim(ports.media, &request.draft, ports.clock.now()).await??;
     hand_over(ports, request, &standing, after).await.map(Some)
 }

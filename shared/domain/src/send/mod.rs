@@ -8,11 +8,12 @@ mod append;
 mod dedupe;
 mod deliver;
 mod hot;
+mod recipients;
 mod request;
 mod rights;
 mod target;
 
-use futures_util::future::{join, try_join3};
+use futures_util::future::{join, try_join4};
 
 use self::rights::settled;
 pub(crate) use self::{
@@ -30,7 +31,7 @@ use crate::{
     ids::{Sequence, UserId},
     limits::TAIL_ROWS,
     media::{self, Claims},
-    ports::{Bus, Clock, Conversations, Gateway, Ingest, Log, Sessions, live_sessions, settle_tail},
+    ports::{Bus, Clock, Conversations, DeviceSets, Gateway, Ingest, Log, Sessions, live_sessions, settle_tail},
 };
 
 /// What the write path needs of the world.
@@ -42,6 +43,8 @@ pub struct SendPorts<'a> {
     pub conversations: &'a dyn Conversations,
     /// Live sockets.
     pub sessions: &'a dyn Sessions,
+    /// Which devices there are to encrypt for.
+    pub keys: &'a dyn DeviceSets,
     /// The stream.
     pub bus: &'a dyn Bus,
     /// The batch sequencer's stream.
@@ -65,10 +68,11 @@ pub async fn send(ports: SendPorts<'_>, terms: SendTerms<'_>, request: &SendRequ
         return Ok(outcome);
     }
     let recipients = express_recipients(&request.draft);
-    let (tail, standing, sessions) = try_join3(
+    let (tail, standing, sessions, sets) = try_join4(
         ports.log.read_tail(conversation, known.sequence, TAIL_ROWS),
         ports.conversations.standing(conversation, &sender.user),
         live_sessions(ports.sessions, &recipients, ports.clock.now()),
+        recipients::device_sets(ports, request),
     )
     .await?;
     let standing = settled(ports.conversations, ports.clock, conversation, &sender.user, standing).await?;
@@ -83,6 +87,7 @@ pub async fn send(ports: SendPorts<'_>, terms: SendTerms<'_>, request: &SendRequ
     if request.resend_after.is_some_and(|base| base > tail.sequence()) {
         return Err(Refusal::BaseBeyondEnd { end: tail.sequence() }.into());
     }
+    recipients::check_recipients(ports, request, &sets, &standing).await??;
     // Before the append: a message that is in the log refers to what is there.
     media::claim(ports.media, &request.draft, ports.clock.now()).await??;
     if standing.hot_until > ports.clock.now() {

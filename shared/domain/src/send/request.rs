@@ -1,7 +1,7 @@
 //! What is asked of the write path, and what becomes of it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,7 +10,8 @@ use thiserror::Error;
 use super::AnswerTo;
 use crate::{
     group::Rule,
-    ids::{ClientMsgId, ConversationId, MessageId, Sender, Sequence, Timestamp},
+    ids::{ClientMsgId, ConversationId, MessageId, Sender, Sequence, Timestamp, UserId},
+    keys::Difference,
     limits::{KNOWN_TAILS_MAX, MEDIA_REFERENCES_MAX},
     log::{Content, ConversationState, Entry, EventKind, Target},
     media::Reason,
@@ -50,8 +51,10 @@ impl Draft {
             && self.conversation == entry.conversation
     }
 
-    /// The entry that it becomes at a place in the log.
-    pub fn entry_at(&self, sequence: Sequence, ts: Timestamp, state: ConversationState) -> Entry {
+    /// The entry that it becomes at a place in the log, after a tail of this state: a commit begins the next epoch.
+    pub fn entry_at(&self, sequence: Sequence, ts: Timestamp, before: ConversationState) -> Entry {
+        let is_commit = self.event == EventKind::Commit;
+        let state = ConversationState { epoch: before.epoch.saturating_add(u64::from(is_commit)), ..before };
         Entry {
             conversation: self.conversation.clone(),
             sequence,
@@ -73,6 +76,8 @@ impl Draft {
 pub struct SendRequest {
     /// What it wants to say.
     pub draft: Draft,
+    /// For whose devices the content was encrypted, by the versions of their sets that the sender knows.
+    pub devices: BTreeMap<UserId, u64>,
     /// For a marked resend, the last sequence that the device held at its first attempt.
     pub resend_after: Option<Sequence>,
     /// Where the batch sequencer answers. Without a socket the sender waits.
@@ -165,6 +170,12 @@ pub enum Refusal {
         /// The epoch of the tail.
         current: u64,
     },
+    /// The content was encrypted for other devices than there are.
+    #[error("the devices are others by now")]
+    StaleDevices(Box<BTreeMap<UserId, Difference>>),
+    /// Of those whom a commit welcomes, this user is not in the conversation.
+    #[error("{0} is not a member")]
+    WelcomesStranger(UserId),
     /// A rule of the group forbids it.
     #[error(transparent)]
     Forbidden(#[from] Rule),

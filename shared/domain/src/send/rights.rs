@@ -26,7 +26,10 @@ pub(crate) fn authorise(draft: &Draft, standing: &Standing) -> Result<(), Refusa
         permit(group, member.role, Action::MentionAll)?;
     }
     let action = match draft.event {
-        EventKind::Message | EventKind::Edit | EventKind::Membership | EventKind::Commit => Action::Post,
+        EventKind::Message | EventKind::Edit | EventKind::Membership => Action::Post,
+        // The first makes the conversation encrypted, for good.
+        EventKind::Commit if draft.epoch == Some(0) => Action::Configure,
+        EventKind::Commit => Action::Commit,
         EventKind::Delete if is_own => Action::DeleteOwn,
         EventKind::Delete => Action::DeleteOthers,
         EventKind::Reaction | EventKind::Vote => Action::React,
@@ -35,9 +38,18 @@ pub(crate) fn authorise(draft: &Draft, standing: &Standing) -> Result<(), Refusa
     Ok(permit(group, member.role, action)?)
 }
 
-/// Whether the content was made in the epoch of the tail.
+/// Whether the content was made in the epoch of the tail. Once there was a commit the conversation is
+/// encrypted: nothing is said in the clear any more but what has no content.
 pub(crate) fn check_epoch(draft: &Draft, current: u64) -> Result<(), Refusal> {
-    if draft.epoch.is_some_and(|epoch| epoch != current) { Err(Refusal::StaleEpoch { current }) } else { Ok(()) }
+    match draft.epoch {
+        Some(epoch) if epoch != current => Err(Refusal::StaleEpoch { current }),
+        None if current > 0 => match draft.event {
+            EventKind::Message | EventKind::Edit | EventKind::Commit => Err(Refusal::StaleEpoch { current }),
+            EventKind::Reaction | EventKind::Vote => Err(Rule::Encrypted.into()),
+            EventKind::Delete | EventKind::Pin | EventKind::Unpin | EventKind::Membership => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// How long the sender waits after a message of theirs, in milliseconds; zero: not at all.

@@ -10,6 +10,7 @@ mod epochs;
 mod groups;
 mod hot;
 mod invites;
+mod keys;
 mod marks;
 mod media;
 mod messages;

@@ -38,7 +38,15 @@ fn ports(world: &World) -> PushPorts<'_> {
 }
 
 fn device_ports(world: &World) -> DevicePorts<'_> {
-    DevicePorts { registry: world, provider: world, sessions: world, gateway: world, clock: world }
+    DevicePorts {
+        registry: world,
+        provider: world,
+        keys: world,
+        conversations: world,
+        sessions: world,
+        gateway: world,
+        clock: world,
+    }
 }
 
 async fn registered(world: &World, owner: &Sender, service: PushService, token: &str) {

@@ -52,6 +52,7 @@ pub(crate) fn message(sender: &Sender, conversation: &ConversationId, id: &str) 
         choices: Vec::new(),
         ttl_seconds: None,
         envelopes: BTreeMap::default(),
+        welcome: None,
     };
     let draft = Draft {
         sender: sender.clone(),
@@ -62,7 +63,7 @@ pub(crate) fn message(sender: &Sender, conversation: &ConversationId, id: &str) 
         content,
         epoch: None,
     };
-    SendRequest { draft, resend_after: None, answer_to: None }
+    SendRequest { draft, devices: BTreeMap::new(), resend_after: None, answer_to: None }
 }
 
 /// Sends as a function does that has just started and knows no batch sequencer.
@@ -84,6 +85,7 @@ pub(crate) fn send_ports(world: &World) -> SendPorts<'_> {
         log: world,
         conversations: world,
         sessions: world,
+        keys: world,
         bus: world,
         ingest: world,
         media: world,
@@ -93,7 +95,15 @@ pub(crate) fn send_ports(world: &World) -> SendPorts<'_> {
 }
 
 pub(crate) fn fanout_ports(world: &World) -> FanoutPorts<'_> {
-    FanoutPorts { log: world, conversations: world, sessions: world, gateway: world, pushes: world, clock: world }
+    FanoutPorts {
+        log: world,
+        conversations: world,
+        sessions: world,
+        gateway: world,
+        pushes: world,
+        mailboxes: world,
+        clock: world,
+    }
 }
 
 pub(crate) fn repair_ports(world: &World) -> RepairPorts<'_> {

@@ -1,6 +1,6 @@
 //! What is said about an earlier message.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tidings_domain::{
     ids::{ClientMsgId, Sender, Timestamp},
@@ -34,7 +34,7 @@ macro_rules! about_request {
             message: message_id("messageId", &body.message_id)?,
             sequence: body.message_sequence.map(|at| sequence("messageSequence", at)).transpose()?,
         };
-        (SendRequest { draft, resend_after, answer_to: None }, target)
+        (SendRequest { draft, devices: BTreeMap::new(), resend_after, answer_to: None }, target)
     }};
 }
 

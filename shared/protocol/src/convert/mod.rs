@@ -5,6 +5,7 @@ mod about;
 mod devices;
 mod groups;
 mod invites;
+mod keys;
 mod media;
 mod messages;
 mod personal;
@@ -35,6 +36,10 @@ pub use self::groups::{
 pub use self::invites::{
     invite_id, invite_info, invite_list, invite_preview, invite_terms, invite_token, invite_token_at, join_requests,
 };
+pub use self::keys::{
+    commit_request, device_changed, identities, key_bundles, key_stock, key_upload, mail_ack, mail_id, mail_new,
+    mail_page, mail_request, wanted_devices,
+};
 pub use self::media::{
     media_completed, media_error_frame, media_handle, media_info, parts_request, parts_signed, parts_there,
     presign_request, presigned, preview_info, preview_size,
@@ -51,6 +56,7 @@ use crate::{
     MessageSent, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt, ServerFrame,
     SessionReady, SyncPage, UserPresence,
     http::{ConversationPage, ConversationSummary, Marks, MessagePage, ReceiptCounts, ReceiptStatus, Receipts},
+    keys::KeysLow,
 };
 
 macro_rules! same_variants {
@@ -126,7 +132,9 @@ pub fn send_request(sender: &Sender, send: MessageSend) -> Result<SendRequest, P
         choices: Vec::new(),
         ttl_seconds: ttl_seconds(send.ttl_seconds)?.or(send.view_once.then_some(limits::VIEW_ONCE_TTL_SECONDS)),
         envelopes: envelopes(send.envelopes)?,
+        welcome: None,
     };
+    let devices = keys::device_versions(&send.devices)?;
     let draft = Draft {
         sender: sender.clone(),
         conversation,
@@ -137,7 +145,7 @@ pub fn send_request(sender: &Sender, send: MessageSend) -> Result<SendRequest, P
         epoch: send.epoch,
     };
     fits_a_frame(&draft)?;
-    Ok(SendRequest { draft, resend_after, answer_to: None })
+    Ok(SendRequest { draft, devices, resend_after, answer_to: None })
 }
 
 fn payload(payload: &Payload) -> Result<std::sync::Arc<str>, ParseError> {
@@ -357,6 +365,8 @@ fn refusal_frame_by(refusal: &Refusal, media: &str) -> ErrorFrame {
             frame.details = Some(serde_json::json!({ "field": "epoch", "epoch": current }));
             frame
         }
+        Refusal::StaleDevices(differences) => keys::stale_devices(differences),
+        Refusal::WelcomesStranger(_) => field(ErrorCode::NotAMember, "welcomed", refusal.to_string()),
         Refusal::Forbidden(rule) => rule_frame(*rule),
         Refusal::SlowMode { retry_after_ms } => {
             let mut frame = ErrorFrame::new(ErrorCode::RateLimited, refusal.to_string());
@@ -460,6 +470,9 @@ pub fn notice_frame(notice: &Notice, reader: &DeviceId, now: Timestamp) -> Serve
         }),
         Notice::Settings(settings) => ServerFrame::Settings(conversation_settings(settings)),
         Notice::Draft(item) => ServerFrame::Draft(draft(item)),
+        Notice::Mail(mail) => ServerFrame::Mail(Box::new(mail_new(mail))),
+        Notice::Device { device, change } => ServerFrame::DeviceChanged(device_changed(device, *change)),
+        Notice::KeysLow { count } => ServerFrame::KeysLow(KeysLow { count: *count as u64 }),
         Notice::Hidden { conversation, message } => ServerFrame::Hidden(MessageHidden {
             conversation_id: conversation.to_string(),
             message_id: message.to_string(),
@@ -558,6 +571,7 @@ pub fn conversation_page(page: &ListPage, next: String, now: Timestamp) -> Conve
         title: summary.label.title.as_deref().map(str::to_owned),
         avatar: summary.label.avatar.as_deref().map(str::to_owned),
         ttl_seconds: summary.label.ttl_seconds,
+        encrypted: summary.last.as_ref().is_some_and(|entry| entry.state.epoch > 0),
         last_message: summary.last.as_ref().map(personal::message_reference),
     });
     ConversationPage { conversations: conversations.collect(), next, has_more: page.has_more }

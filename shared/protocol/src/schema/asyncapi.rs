@@ -7,7 +7,7 @@ use super::{SCHEMAS, Schemas, info, prune, types};
 use crate::{ClientFrame, ErrorCode, FRAME_BYTES_MAX, FrameType, ServerFrame};
 
 /// What the service does not say yet. Clients that ignore unknown types are ready for it.
-const RESERVED: [&str; 3] = ["typing", "device.changed", "flow_control"];
+const RESERVED: [&str; 2] = ["typing", "flow_control"];
 
 /// A frame type, as the enum of its direction describes it.
 struct Frame {
@@ -90,10 +90,14 @@ fn is_answer(name: &str) -> bool {
 fn answer(frame_type: FrameType) -> Option<&'static str> {
     match frame_type {
         FrameType::Hello => Some("sync.complete"),
-        FrameType::Send | FrameType::Edit | FrameType::Delete | FrameType::React | FrameType::Vote | FrameType::Pin => {
-            Some("message.sent")
-        }
-        FrameType::Ack | FrameType::Read => None,
+        FrameType::Send
+        | FrameType::Commit
+        | FrameType::Edit
+        | FrameType::Delete
+        | FrameType::React
+        | FrameType::Vote
+        | FrameType::Pin => Some("message.sent"),
+        FrameType::Ack | FrameType::Read | FrameType::MailAck => None,
         FrameType::Pull => Some("sync.page"),
         FrameType::Heartbeat => Some("presence.ok"),
         FrameType::Subscribe | FrameType::Unsubscribe => Some("presence.update"),
@@ -103,11 +107,22 @@ fn answer(frame_type: FrameType) -> Option<&'static str> {
 /// Why a frame may fail.
 fn errors(frame_type: FrameType) -> Vec<ErrorCode> {
     let own: &[ErrorCode] = match frame_type {
-        FrameType::Hello | FrameType::Heartbeat | FrameType::Subscribe | FrameType::Unsubscribe => &[],
+        FrameType::Hello
+        | FrameType::Heartbeat
+        | FrameType::Subscribe
+        | FrameType::Unsubscribe
+        | FrameType::MailAck => &[],
         FrameType::Ack | FrameType::Pull => &[ErrorCode::NotAMember],
         FrameType::Read => &[ErrorCode::NotAMember, ErrorCode::NotFound],
-        FrameType::Send => {
-            &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::RateLimited, ErrorCode::StaleEpoch]
+        FrameType::Send => &[
+            ErrorCode::NotAMember,
+            ErrorCode::Forbidden,
+            ErrorCode::RateLimited,
+            ErrorCode::StaleEpoch,
+            ErrorCode::StaleDevices,
+        ],
+        FrameType::Commit => {
+            &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::StaleEpoch, ErrorCode::StaleDevices]
         }
         FrameType::Edit => &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::NotFound, ErrorCode::StaleEpoch],
         FrameType::Delete | FrameType::React | FrameType::Vote | FrameType::Pin => {
@@ -178,7 +193,7 @@ fn received(frame_type: FrameType, name: &str) -> Value {
     let codes: Vec<String> = errors(frame_type).iter().map(ToString::to_string).collect();
     let mut replies: Vec<Value> = Vec::new();
     if frame_type == FrameType::Hello {
-        let before = ["session.ready", "message.new", "conversation.updated"];
+        let before = ["session.ready", "message.new", "conversation.updated", "mailbox.new"];
         replies.extend(before.iter().map(|name| in_channel(&server_key(name))));
     }
     replies.extend(answer(frame_type).map(|name| in_channel(&server_key(name))));
@@ -196,7 +211,8 @@ fn received(frame_type: FrameType, name: &str) -> Value {
     }
     if frame_type == FrameType::Hello {
         operation["description"] = "Answered by `session.ready`; then what was missed as `message.new`, or as \
-            `conversation.updated` where it is too much and is to be pulled; then `sync.complete`, which carries `replyTo`."
+            `conversation.updated` where it is too much and is to be pulled; then the mail of the device; then `sync.complete`, \
+            which carries `replyTo`."
             .into();
     }
     operation

@@ -9,6 +9,7 @@ mod asyncapi;
 mod devices;
 mod groups;
 mod invites;
+mod keys;
 mod media;
 mod messages;
 mod openapi;

@@ -53,6 +53,7 @@ pub fn openapi() -> Value {
         super::media::calls(&mut schemas),
         super::personal::calls(&mut schemas),
         super::devices::calls(&mut schemas),
+        super::keys::calls(&mut schemas),
     ]
     .concat();
     let error_body = schemas.given::<ErrorFrame>();
@@ -93,6 +94,7 @@ pub fn openapi() -> Value {
             { "name": "groups", "description": "Groups and their members." },
             { "name": "personal", "description": "What is one user's own." },
             { "name": "devices", "description": "Devices, blocks and quiet times: who is pushed to." },
+            { "name": "encryption", "description": "Keys, commits, and mail for one device." },
             { "name": "sync", "description": "What has changed." },
         ],
         "paths": paths,
@@ -206,7 +208,7 @@ fn saying(schemas: &mut Schemas) -> Vec<Call> {
             parameters: Vec::new(),
             body: Some(schemas.taken::<MessageSend>()),
             answer: Some(("The message is in the log.", json!({ "$ref": "#/components/schemas/Sent" }))),
-            errors: &[ErrorCode::NotAMember, ErrorCode::StaleEpoch, ErrorCode::TooLarge],
+            errors: &[ErrorCode::NotAMember, ErrorCode::StaleEpoch, ErrorCode::StaleDevices, ErrorCode::TooLarge],
         },
         Call {
             method: "post",

@@ -2,7 +2,7 @@
 //! integers, since their checks are made where they become domain types; here is the same in
 //! the words of JSON Schema, with the limits of the domain.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tidings_domain::limits;
@@ -251,6 +251,44 @@ wire_type!(
     }
 );
 wire_type!(
+    /// A framed MLS message.
+    MlsMessage,
+    {
+        "description": "A framed MLS message (RFC 9420, section 6): base64, with padding.",
+        "type": "string",
+        "maxLength": (limits::PAYLOAD_BYTES_MAX - 2),
+        "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==|[A-Za-z0-9+/]=))?$"
+    }
+);
+wire_type!(
+    /// A key package.
+    KeyPackage,
+    {
+        "description": "A framed MLS key package: base64, with padding.",
+        "type": "string",
+        "maxLength": (limits::KEY_PACKAGE_BYTES_MAX),
+        "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==|[A-Za-z0-9+/]=))?$"
+    }
+);
+wire_type!(
+    /// What a device signs with.
+    IdentityKey,
+    {
+        "description": "What a device signs with: the 32 bytes of an Ed25519 public key, in base64.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9+/]{43}=$"
+    }
+);
+wire_type!(
+    /// A piece of mail.
+    MailId,
+    {
+        "description": "The name of a piece of mail. Ids sort by time.",
+        "type": "string",
+        "pattern": "^[0-9a-f-]{1,64}$"
+    }
+);
+wire_type!(
     /// The life of a message.
     TtlSeconds,
     {
@@ -280,4 +318,24 @@ pub(crate) struct ErrorDetails {
     /// With `stale_epoch`: the MLS epoch of the conversation.
     #[schemars(default, skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
+    /// With `stale_devices`: by user, how their devices are others than those that were encrypted for.
+    #[schemars(default, skip_serializing_if = "Option::is_none", with = "Option<BTreeMap<UserId, StaleDevices>>")]
+    users: Option<BTreeMap<String, StaleDevices>>,
+}
+
+/// How a user's devices are others.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct StaleDevices {
+    /// The version of the user's set of devices.
+    version: u64,
+    /// There, and not encrypted for.
+    #[schemars(with = "Vec<DeviceId>")]
+    missing: Vec<String>,
+    /// Encrypted for, and not there.
+    #[schemars(with = "Vec<DeviceId>")]
+    extra: Vec<String>,
+    /// There with another key.
+    #[schemars(with = "Vec<DeviceId>")]
+    stale: Vec<String>,
 }

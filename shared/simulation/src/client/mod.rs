@@ -199,8 +199,14 @@ impl Client {
                     held.ack_due_ms.get_or_insert(now_ms);
                 }
             }
-            // The edge has made an answer of it; nobody here sets anything.
-            Notice::Answer(_) | Notice::Settings(_) | Notice::Draft(_) | Notice::Hidden { .. } => {}
+            // The edge has made an answer of it; nobody here sets anything, or encrypts.
+            Notice::Answer(_)
+            | Notice::Settings(_)
+            | Notice::Draft(_)
+            | Notice::Hidden { .. }
+            | Notice::Mail(_)
+            | Notice::Device { .. }
+            | Notice::KeysLow { .. } => {}
             // A receipt of more than is held tells of a gap, as an entry does.
             Notice::Receipt(receipt) => {
                 let held = store.of(&receipt.conversation);

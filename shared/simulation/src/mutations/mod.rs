@@ -122,5 +122,7 @@ where
         media: Box::new(kept.clone()),
         gateway: Box::new(world.clone()),
         pushes: Box::new(kept.clone()),
+        keys: Box::new(kept.clone()),
+        mailboxes: Box::new(kept.clone()),
     }
 }
