@@ -213,7 +213,7 @@ pub const DEVICE_SET_ATTEMPTS_MAX: u32 = 8;
 /// Key packages that are kept for one device.
 pub const KEY_PACKAGES_MAX: usize = 200;
 /// Key packages of one upload.
-pub const KEY_UPLOAD_MAX: usize = 100;
+pub const KEY_UPLOAD_MAX: usize = 50;
 /// One key package, in bytes of base64 text.
 pub const KEY_PACKAGE_BYTES_MAX: usize = 4 * 1024;
 /// The life of a key package, in milliseconds: 90 days, and an hour for clocks that differ.
