@@ -1,0 +1,122 @@
+/** What a conversation looks like: its log, with edits, deletions, reactions, votes and pins applied. */
+import type { LogEntry } from "./frames.ts";
+
+/** A message, or an event that is shown between messages. */
+export interface Message {
+  conversationId: string;
+  messageId: string;
+  sequence: number;
+  senderUserId: string;
+  senderDeviceId: string;
+  clientMsgId: string;
+  ts: number;
+  kind: string;
+  /** As of the last edit; `null` where the content is gone. */
+  payload: unknown;
+  event: "message" | "membership" | "commit";
+  isEdited: boolean;
+  /** Why the content is gone, if it is. */
+  gone: "deleted" | "expired" | "viewed" | undefined;
+  /** Whether the payload is ciphertext. */
+  isEncrypted: boolean;
+  isPinned: boolean;
+  viewOnce: boolean;
+  mentions: readonly string[];
+  inReplyTo: string | undefined;
+  threadRoot: string | undefined;
+  mediaHandle: string | undefined;
+  /** By user. */
+  reactions: ReadonlyMap<string, string>;
+  /** By user. */
+  votes: ReadonlyMap<string, readonly string[]>;
+}
+
+type Changes = { -readonly [Name in keyof Message]: Message[Name] } & {
+  reactions: Map<string, string>;
+  votes: Map<string, readonly string[]>;
+};
+
+/**
+ * Applies the entries of one conversation, which may have their targets before the first of them: those are left out.
+ * Of each user the latest reaction and vote counts, and an edit after a deletion counts for nothing.
+ */
+export function fold(entries: readonly LogEntry[]): Message[] {
+  const messages = new Map<string, Changes>();
+  for (const entry of [...entries].sort((one, other) => one.sequence - other.sequence)) {
+    if (entry.event === "message" || entry.event === "membership" || entry.event === "commit") {
+      messages.set(entry.messageId, begun(entry, entry.event));
+      continue;
+    }
+    const target = entry.targetMessageId === undefined ? undefined : messages.get(entry.targetMessageId);
+    if (target) change(target, entry);
+  }
+  return [...messages.values()];
+}
+
+function begun(entry: LogEntry, event: Message["event"]): Changes {
+  const gone = entry.deleted ? "deleted" : entry.expired ? "expired" : entry.viewed ? "viewed" : undefined;
+  return {
+    conversationId: entry.conversationId,
+    messageId: entry.messageId,
+    sequence: entry.sequence,
+    senderUserId: entry.senderUserId,
+    senderDeviceId: entry.senderDeviceId,
+    clientMsgId: entry.clientMsgId,
+    ts: entry.ts,
+    kind: entry.kind,
+    payload: entry.payload ?? null,
+    event,
+    isEdited: false,
+    gone,
+    isEncrypted: event === "message" && entry.epoch !== undefined && gone === undefined,
+    isPinned: false,
+    viewOnce: entry.viewOnce ?? false,
+    mentions: entry.mentions ?? [],
+    inReplyTo: entry.inReplyTo,
+    threadRoot: entry.threadRoot,
+    mediaHandle: entry.mediaHandle,
+    reactions: new Map(),
+    votes: new Map(),
+  };
+}
+
+function change(target: Changes, entry: LogEntry): void {
+  switch (entry.event) {
+    case "edit":
+      // Its own content goes with the message's.
+      if (target.gone !== undefined || entry.deleted || entry.expired) return;
+      target.payload = entry.payload;
+      target.mentions = entry.mentions ?? [];
+      target.isEdited = true;
+      return;
+    case "delete":
+      target.gone = "deleted";
+      target.payload = null;
+      target.isEncrypted = false;
+      target.isPinned = false;
+      target.reactions.clear();
+      return;
+    case "reaction":
+      if (entry.reaction === undefined) target.reactions.delete(entry.senderUserId);
+      else if (target.gone === undefined) target.reactions.set(entry.senderUserId, entry.reaction);
+      return;
+    case "vote":
+      target.votes.set(entry.senderUserId, entry.choices ?? []);
+      return;
+    case "pin":
+    case "unpin":
+      target.isPinned = entry.event === "pin";
+      return;
+    default:
+      return;
+  }
+}
+
+/** The text of a payload: the payload itself, or its `text`. */
+export function textOf(payload: unknown): string {
+  if (typeof payload === "string") return payload;
+  if (typeof payload === "object" && payload !== null && "text" in payload && typeof payload.text === "string") {
+    return payload.text;
+  }
+  return "";
+}

@@ -1,0 +1,10 @@
+/** Tidings in a browser and in Node. */
+export * from "./client.ts";
+export { Engine, RequestError, retryAfterMs, type EngineConfig, type EngineEvent } from "./engine.ts";
+export * from "./fold.ts";
+export * from "./frames.ts";
+export * from "./http.ts";
+export { Backoff, fullJitter } from "./machine/backoff.ts";
+export * from "./media.ts";
+export * from "./store.ts";
+export { CallTransport, type SocketLike } from "./transport.ts";
