@@ -1,5 +1,5 @@
 /** A device's connection: owns the socket and moves bytes, time and chance between it, the store and the engine. */
-import { Engine, type EngineEvent, RequestError } from "./engine.ts";
+import { Engine, type EngineEvent, FRAME_BYTES_MAX, RequestError } from "./engine.ts";
 import type {
   ClientFrame, ConversationSummary, EntryFrame, ErrorFrame, LogEntry, MessageSent, ServerFrame, SessionReady,
 } from "./frames.ts";
@@ -58,6 +58,7 @@ const FALLBACK_AFTER = 3;
 const PROBE_MS = 30_000;
 const PAGES_MAX = 50;
 const HISTORY_PAGE = 50;
+const STORE_PAGE = 500;
 
 /** What is sent: a frame without what the client adds. */
 type Unnamed<Frame> = Frame extends EntryFrame
@@ -82,6 +83,12 @@ export class Client {
   private renewAt: number | undefined;
   private failures = 0;
   private attempt = 0;
+  /** The service has answered the hello of this connection. */
+  private isGreeted = false;
+  /** The store did not take what the engine has handed over. */
+  private isSpoilt = false;
+  private watched: string[] = [];
+  private isActive = true;
   private me: string | undefined;
   /** Stores and tells one thing after the other. */
   private work: Promise<void> = Promise.resolve();
@@ -105,10 +112,17 @@ export class Client {
   /** Takes up what the store has, and connects. */
   async start(): Promise<void> {
     if (this.engine) return;
-    const [places, pending, resumeToken] = await Promise.all(
-      [this.store.places(), this.store.pending(), this.store.get("resumeToken")]);
+    await this.build();
+    void this.open();
+  }
+
+  /** An engine with what the store has. */
+  private async build(): Promise<void> {
+    const [places, resumeToken] = await Promise.all([this.store.places(), this.store.get("resumeToken")]);
+    const pending = await this.store.pending();
+    this.places.clear();
     for (const place of places) this.places.set(place.conversationId, place);
-    this.engine = new Engine({
+    const engine = new Engine({
       deviceId: this.config.deviceId,
       outbox: { capacity: QUEUE_MAX, answerTimeoutMs: ANSWER_TIMEOUT_MS },
       ackDelayMs: ACK_DELAY_MS,
@@ -117,8 +131,11 @@ export class Client {
       resumeToken: typeof resumeToken === "string" ? resumeToken : undefined,
       chance: this.chance,
     });
-    for (const frame of pending) this.engine.send(frame);
-    void this.open();
+    for (const frame of pending) engine.send(frame);
+    engine.watch(this.watched);
+    engine.setActive(this.isActive, this.clock());
+    this.engine = engine;
+    this.isSpoilt = false;
   }
 
   /** Closes the connection. What is queued stays in the store. */
@@ -145,8 +162,14 @@ export class Client {
     const { engine } = this;
     if (!engine) throw new RequestError("the client is stopped");
     if (engine.queued >= QUEUE_MAX) throw new RequestError("the queue is full");
+    if (engine.holds(frame.clientMsgId)) throw new RequestError("an entry of this clientMsgId is queued already");
+    // It would cost the connection, and every one after it. Measured with the widest numbers.
+    const widest = { ...frame, id: frame.clientMsgId, attempt: 2 ** 32 - 1, baseSequence: 2 ** 40 };
+    const bytes = new TextEncoder().encode(JSON.stringify(widest)).length;
+    if (bytes > FRAME_BYTES_MAX) throw new RequestError(`the entry has ${bytes} bytes, of ${FRAME_BYTES_MAX} that fit a frame`);
     await this.store.putPending(frame);
-    engine.send(frame);
+    // Another by now where the store had failed; it may have found the entry there.
+    this.engine?.send(frame);
     this.tick();
     return frame.clientMsgId;
   }
@@ -164,13 +187,15 @@ export class Client {
 
   /** Whether the user is there. */
   setActive(active: boolean): void {
+    this.isActive = active;
     this.engine?.setActive(active, this.clock());
     this.tick();
   }
 
   /** Whose presence is told. */
   watch(users: Iterable<string>): void {
-    this.engine?.watch(users);
+    this.watched = [...users];
+    this.engine?.watch(this.watched);
     this.tick();
   }
 
@@ -211,17 +236,27 @@ export class Client {
     if (isWhole && place && place.held >= before - 1) return kept;
     const from = Math.min(before, place && place.held >= before - 1 ? place.floor : before);
     if (from <= 1) return kept;
-    const page = await this.http.call<{ messages: LogEntry[] }>(
-      "GET", path`/conversations/${conversationId}/messages`, { query: { before: from, limit } });
+    const page = await this.before(conversationId, from, limit);
     await this.later(async () => {
       const now = this.places.get(conversationId);
-      if (!now || now.floor !== from) return;
-      // Fewer than asked for: nothing is before them for this user.
-      const floor = page.messages.length < limit ? 1 : Math.min(from, ...page.messages.map((entry) => entry.sequence));
-      await this.keep(page.messages, { ...now, floor });
+      if (now?.floor === from) await this.keep(page.entries, { ...now, floor: page.floor });
     });
     const known = new Set(kept.map((entry) => entry.sequence));
-    return [...page.messages.filter((entry) => !known.has(entry.sequence)), ...kept];
+    return [...page.entries.filter((entry) => !known.has(entry.sequence)), ...kept];
+  }
+
+  /** Entries of the service before `before`, and from where on they are whole. A page may be empty: what the user hid is in none. */
+  private async before(
+    conversationId: string, before: number, limit: number,
+  ): Promise<{ entries: LogEntry[]; floor: number }> {
+    let floor = before;
+    for (let page = 0; page < PAGES_MAX && floor > 1; page += 1) {
+      const answer = await this.http.call<{ messages: LogEntry[]; next: number; hasMore: boolean }>(
+        "GET", path`/conversations/${conversationId}/messages`, { query: { before: floor, limit } });
+      floor = answer.hasMore ? Math.min(answer.next, floor) : 1;
+      if (answer.messages.length > 0) return { entries: answer.messages, floor };
+    }
+    return { entries: [], floor };
   }
 
   private clock(): number {
@@ -234,7 +269,14 @@ export class Client {
   }
 
   private tell(event: ClientEvent): void {
-    for (const listener of this.listeners) listener(event);
+    for (const listener of this.listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // The application's own: it stops neither the connection nor the other listeners.
+        report(error);
+      }
+    }
   }
 
   /** After all that is under way. A failure is the caller's and stops nothing. */
@@ -256,10 +298,15 @@ export class Client {
     clearTimeout(this.timer);
     this.setStatus({ name: "connecting" });
     try {
+      if (this.isSpoilt) await this.later(() => this.build());
+      if (attempt !== this.attempt) return;
       // A new device begins each conversation where its user's others are.
       if (this.places.size === 0) await this.placeAll(await this.list());
       if (attempt !== this.attempt) return;
-      if (this.failures >= (this.config.fallbackAfter ?? FALLBACK_AFTER)) return this.useCalls(await this.userId());
+      if (this.failures >= (this.config.fallbackAfter ?? FALLBACK_AFTER)) {
+        const userId = await this.userId();
+        return attempt === this.attempt ? this.useCalls(userId) : undefined;
+      }
       const socket = await this.dial();
       if (attempt !== this.attempt) return socket.close();
       this.use(socket, "socket");
@@ -294,7 +341,6 @@ export class Client {
         reject(new RequestError("the socket did not open"));
       };
     });
-    this.failures = 0;
     return socket;
   }
 
@@ -333,11 +379,28 @@ export class Client {
     };
     socket.onclose = socket.onerror = () => {
       if (this.socket !== socket) return;
-      this.drop();
-      this.wait();
+      this.ended(by);
     };
     engine.opened(this.clock());
     this.tick(by);
+  }
+
+  /** The connection is gone. One that opened and was never greeted is as good as one that did not open: some proxies do that. */
+  private ended(by?: "socket" | "calls"): void {
+    if (!this.isGreeted && by !== "calls") this.failures += 1;
+    this.drop();
+    this.wait();
+  }
+
+  /**
+   * The store did not take something. The engine holds it for kept, so another takes its place, with what the store has: nothing is
+   * acknowledged or passed over that is not stored.
+   */
+  private spoil(engine: Engine): void {
+    if (this.engine !== engine || this.isSpoilt) return;
+    this.isSpoilt = true;
+    this.drop();
+    this.wait();
   }
 
   /** Leaves the connection. */
@@ -346,6 +409,7 @@ export class Client {
     clearInterval(this.probe);
     this.renewAt = undefined;
     this.socket = undefined;
+    this.isGreeted = false;
     if (!socket) return;
     socket.onclose = socket.onerror = socket.onmessage = null;
     socket.close();
@@ -366,17 +430,14 @@ export class Client {
     if (!engine) return;
     const now = this.clock();
     const isAlive = engine.tick(now);
-    for (const event of engine.takeEvents()) this.act(event, by);
+    for (const event of engine.takeEvents()) this.act(event, engine, by);
     if (!socket) return;
-    if (!isAlive) {
-      this.drop();
-      return this.wait();
-    }
+    if (!isAlive) return this.ended(by);
     if (this.renewAt !== undefined && Date.now() >= this.renewAt && engine.isIdle) {
       this.renewAt = undefined;
       return void this.open();
     }
-    for (const frame of engine.takeFrames()) void this.write(socket, frame);
+    for (const frame of engine.takeFrames()) void this.write(socket, frame).catch(() => this.spoil(engine));
     clearTimeout(this.timer);
     const wait = Math.min(Math.max((engine.wake() ?? Infinity) - now, 0), TICK_MS_MAX);
     this.timer = setTimeout(() => this.tick(by), wait);
@@ -391,33 +452,33 @@ export class Client {
     if (this.socket === socket) socket.send(JSON.stringify(frame));
   }
 
-  private act(event: EngineEvent, by?: "socket" | "calls"): void {
+  private act(event: EngineEvent, engine: Engine, by: "socket" | "calls" = "socket"): void {
     switch (event.type) {
       case "ready":
         this.me = event.session.userId;
         this.backoff.up(this.clock());
-        if (by === "socket") this.renewAt = renewal(event.session, this.chance());
-        this.setStatus({ name: "online", by: by ?? "socket" });
-        void this.store.set("resumeToken", event.session.resumeToken);
-        return;
+        this.isGreeted = true;
+        if (by === "socket") {
+          this.failures = 0;
+          this.renewAt = renewal(event.session, this.chance());
+        }
+        this.setStatus({ name: "online", by });
+        return this.keepToken(event.session.resumeToken);
       case "entries":
-        void this.later(() => this.storeEntries(event)).catch(() => this.drop());
+        void this.later(() => this.storeEntries(event, engine)).catch(() => this.spoil(engine));
         return;
       case "sent":
-        void this.later(async () => {
-          this.tell({ type: "sent", sent: event.sent });
-          await this.store.deletePending(event.sent.clientMsgId);
-        });
-        return;
       case "failed":
         void this.later(async () => {
-          await this.store.deletePending(event.frame.clientMsgId);
+          const { clientMsgId } = event.type === "sent" ? event.sent : event.frame;
+          // What stays is sent again after a restart, under its name: the service has it once.
+          await this.store.deletePending(clientMsgId).catch(() => {});
           this.tell(event);
         });
         return;
       case "synced":
         void this.later(async () => {
-          await this.store.set("resumeToken", this.engine?.resumeToken);
+          if (!this.isSpoilt) this.keepToken(engine.resumeToken);
           this.tell(event);
         });
         return;
@@ -430,16 +491,42 @@ export class Client {
     }
   }
 
-  private async storeEntries(event: Extract<EngineEvent, { type: "entries" }>): Promise<void> {
+  private keepToken(token: string | undefined): void {
+    // Without it the service looks at more.
+    void this.store.set("resumeToken", token).catch(() => {});
+  }
+
+  private async storeEntries(event: Extract<EngineEvent, { type: "entries" }>, engine: Engine): Promise<void> {
+    // What this one has handed over before was not stored: there would be a hole.
+    if (this.isSpoilt || (this.engine && this.engine !== engine)) return;
     const { conversationId, entries, held } = event;
     const before = this.places.get(conversationId);
     if (before && before.held >= held && entries.length === 0) return;
     const first = entries[0]?.sequence ?? held + 1;
-    await this.keep(entries, { conversationId, floor: before?.floor ?? first, held: Math.max(before?.held ?? 0, held) });
+    const place = { conversationId, floor: before?.floor ?? first, held: Math.max(before?.held ?? 0, held) };
+    await this.keep(await this.erased(conversationId, entries), place);
     const foreign = entries.filter((entry) => entry.senderUserId !== this.me).at(-1)?.sequence;
-    this.engine?.stored(conversationId, held, foreign, this.clock());
+    engine.stored(conversationId, held, foreign, this.clock());
     if (entries.length > 0) this.tell({ type: "entries", conversationId, entries });
     this.tick();
+  }
+
+  /** These entries and, without their content, those that they delete, with their edits: it does not stay on the device. */
+  private async erased(conversationId: string, entries: LogEntry[]): Promise<LogEntry[]> {
+    const deletes = entries.filter((entry) => entry.event === "delete");
+    const [first] = entries;
+    if (deletes.length === 0 || !first) return entries;
+    const targets = new Set(deletes.map((entry) => entry.targetMessageId));
+    const isGone = (entry: LogEntry) => targets.has(entry.event === "edit" ? entry.targetMessageId : entry.messageId);
+    const earliest = Math.min(...deletes.map((entry) => entry.targetSequence ?? 1));
+    const kept: LogEntry[] = [];
+    for (let before = first.sequence; before > earliest;) {
+      const page = await this.store.entries(conversationId, before, STORE_PAGE);
+      kept.push(...page.filter((entry) => isGone(entry) && !entry.deleted));
+      before = page[0]?.sequence ?? 0;
+    }
+    const without = ({ envelope: _, ...entry }: LogEntry): LogEntry => ({ ...entry, payload: null, deleted: true });
+    return [...kept.map(without), ...entries.map((entry) => (isGone(entry) ? without(entry) : entry))];
   }
 
   private async placeAll(conversations: ConversationSummary[]): Promise<void> {
@@ -464,4 +551,12 @@ export class Client {
 function renewal(session: SessionReady, chance: number): number {
   const life = session.reconnectBefore - session.serverTs;
   return Date.now() + life * (0.8 + 0.15 * chance);
+}
+
+/** Tells an error to whoever watches for those that nobody caught. */
+function report(error: unknown): void {
+  if (typeof reportError === "function") return reportError(error);
+  setTimeout(() => {
+    throw error;
+  });
 }

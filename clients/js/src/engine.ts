@@ -15,7 +15,8 @@ const GREETING_MAX_MS = 15_000;
 const DRAIN_SILENCE_MAX_MS = 15_000;
 /** Marks whose refusal can still be told apart. */
 const MARKS_REMEMBERED = 64;
-const FRAME_BYTES_MAX = 32 * 1024;
+/** A larger frame makes the gateway close the socket. */
+export const FRAME_BYTES_MAX = 32 * 1024;
 /** Room in a hello for all but the cursors. */
 const HELLO_RESERVE_BYTES = 4 * 1024;
 const SEQUENCE_MAX = 2 ** 40;
@@ -190,6 +191,11 @@ export class Engine {
     return wake;
   }
 
+  /** Whether an entry of this name waits to be sent or answered. */
+  holds(clientMsgId: string): boolean {
+    return this.outbox.holdsId(clientMsgId);
+  }
+
   /** Queues an entry. */
   send(frame: EntryFrame): "taken" | "duplicate" | "full" {
     return this.outbox.push(frame);
@@ -311,7 +317,7 @@ export class Engine {
     const frame = this.accept(sent);
     const held = this.inbox.held(sent.conversationId);
     // A conversation that this message began, or that nothing is known of before it.
-    if (held === undefined) this.inbox.place(sent.conversationId, sent.sequence - 1, now);
+    if (held === undefined) this.deliver(sent.conversationId, this.inbox.place(sent.conversationId, sent.sequence - 1, now));
     if (frame && this.current) {
       const entry = entryOf(frame, sent, this.current.userId, this.config.deviceId);
       // What only the service knows comes from it: the target of an edit, a time to live.
@@ -430,12 +436,31 @@ function parse(text: string): ServerFrame | undefined {
   }
   // API Gateway's own errors have no type: {"message": "Internal server error", …}.
   if (typeof frame !== "object" || frame === null || !("type" in frame) || typeof frame.type !== "string") return undefined;
-  const { sequence } = frame as { sequence?: unknown };
-  const named = frame.type === "message.new" || frame.type === "message.sent";
-  if (named && !(Number.isSafeInteger(sequence) && (sequence as number) >= 1 && (sequence as number) <= SEQUENCE_MAX)) {
-    return undefined;
+  return isSound(frame as Record<string, unknown>) ? (frame as ServerFrame) : undefined;
+}
+
+/** Whether a frame speaks of places that there can be: who counts on from a place needs room to. */
+function isSound(frame: Record<string, unknown>): boolean {
+  const isNamed = typeof frame["conversationId"] === "string";
+  switch (frame["type"]) {
+    case "message.new":
+    case "message.sent":
+      return isNamed && isPlace(frame["sequence"], 1);
+    case "conversation.updated":
+      return isNamed && isPlace(frame["lastSequence"], 0);
+    case "sync.page": {
+      const { messages } = frame;
+      const isOfPage = (entry: unknown) => typeof entry === "object" && entry !== null && "sequence" in entry
+        && isPlace(entry.sequence, 1) && "conversationId" in entry && entry.conversationId === frame["conversationId"];
+      return isNamed && isPlace(frame["next"], 0) && Array.isArray(messages) && messages.every(isOfPage);
+    }
+    default:
+      return true;
   }
-  return frame as ServerFrame;
+}
+
+function isPlace(value: unknown, least: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= SEQUENCE_MAX;
 }
 
 /** What a message of this device looks like in the log; none where only the service can say. */

@@ -1,6 +1,11 @@
 /** What a conversation looks like: its log, with edits, deletions, reactions, votes and pins applied. */
 import type { LogEntry } from "./frames.ts";
 
+/** Whether an entry has come to the end of its life: its content is not to be shown, on whatever device it lies. */
+export function isExpired(entry: LogEntry, now = Date.now()): boolean {
+  return entry.expired === true || (entry.ttlSeconds !== undefined && entry.ts + entry.ttlSeconds * 1000 <= now);
+}
+
 /** A message, or an event that is shown between messages. */
 export interface Message {
   conversationId: string;
@@ -40,11 +45,11 @@ type Changes = { -readonly [Name in keyof Message]: Message[Name] } & {
  * Applies the entries of one conversation, which may have their targets before the first of them: those are left out.
  * Of each user the latest reaction and vote counts, and an edit after a deletion counts for nothing.
  */
-export function fold(entries: readonly LogEntry[]): Message[] {
+export function fold(entries: readonly LogEntry[], now = Date.now()): Message[] {
   const messages = new Map<string, Changes>();
   for (const entry of [...entries].sort((one, other) => one.sequence - other.sequence)) {
     if (entry.event === "message" || entry.event === "membership" || entry.event === "commit") {
-      messages.set(entry.messageId, begun(entry, entry.event));
+      messages.set(entry.messageId, begun(entry, entry.event, now));
       continue;
     }
     const target = entry.targetMessageId === undefined ? undefined : messages.get(entry.targetMessageId);
@@ -53,8 +58,8 @@ export function fold(entries: readonly LogEntry[]): Message[] {
   return [...messages.values()];
 }
 
-function begun(entry: LogEntry, event: Message["event"]): Changes {
-  const gone = entry.deleted ? "deleted" : entry.expired ? "expired" : entry.viewed ? "viewed" : undefined;
+function begun(entry: LogEntry, event: Message["event"], now: number): Changes {
+  const gone = entry.deleted ? "deleted" : isExpired(entry, now) ? "expired" : entry.viewed ? "viewed" : undefined;
   return {
     conversationId: entry.conversationId,
     messageId: entry.messageId,
@@ -64,7 +69,7 @@ function begun(entry: LogEntry, event: Message["event"]): Changes {
     clientMsgId: entry.clientMsgId,
     ts: entry.ts,
     kind: entry.kind,
-    payload: entry.payload ?? null,
+    payload: gone === undefined ? (entry.payload ?? null) : null,
     event,
     isEdited: false,
     gone,

@@ -56,6 +56,11 @@ export class Outbox {
     return this.byId.get(clientMsgId) === conversation;
   }
 
+  /** The same, of any conversation. */
+  holdsId(clientMsgId: string): boolean {
+    return this.byId.has(clientMsgId);
+  }
+
   /** Takes an entry; says why not. */
   push(frame: EntryFrame): "taken" | "duplicate" | "full" {
     if (this.byId.has(frame.clientMsgId)) return "duplicate";

@@ -1,11 +1,13 @@
 import { expect, it, vi } from "vitest";
-import { Client, type ClientEvent, type LogEntry, MemoryStore, type ServerFrame, type SocketLike } from "../../src/index.ts";
+import { Client, type ClientEvent, type LogEntry, MemoryStore, type Place, type ServerFrame, type SocketLike } from "../../src/index.ts";
 import { CONVERSATION, entry, ready } from "./support.ts";
 
 /** A service of one conversation: a log, calls, and sockets that can be cut off. */
 class Service {
   log: LogEntry[] = [entry(1), entry(2)];
   socketsFail = false;
+  /** A proxy that lets sockets open, and nothing through. */
+  socketsHang = false;
   sockets: FakeSocket[] = [];
   calls: string[] = [];
   marks: string[] = [];
@@ -39,6 +41,12 @@ class Service {
       this.marks.push(`${url.pathname} ${body.upTo}`);
       return new Response(null, { status: 204 });
     }
+    if (url.searchParams.has("before")) {
+      const before = Number(url.searchParams.get("before"));
+      // As where the user hid what is there: a page of nothing, with more before it.
+      if (before === 3) return answer({ messages: [], next: 2, hasMore: true });
+      return answer({ messages: this.log.filter((one) => one.sequence < before), next: 1, hasMore: false });
+    }
     const since = Number(url.searchParams.get("since") ?? 0);
     return answer({ messages: this.log.filter((one) => one.sequence > since), next: this.log.length, hasMore: false });
   };
@@ -61,6 +69,7 @@ class FakeSocket implements SocketLike {
 
   send(text: string): void {
     const frame = JSON.parse(text);
+    if (this.service.socketsHang) return queueMicrotask(() => this.onclose?.(undefined as never));
     queueMicrotask(() => {
       if (frame.type === "session.hello") {
         this.say(ready());
@@ -150,4 +159,98 @@ it("stops where the service refuses the user", async () => {
   const { client } = start(service);
   await client.start();
   await vi.waitFor(() => expect(client.status).toEqual({ name: "refused", reason: "unauthorized" }));
+});
+
+it("goes on by calls where sockets open and nothing comes through", async () => {
+  const service = new Service();
+  service.socketsHang = true;
+  const { client, got } = start(service);
+  await client.start();
+  await vi.waitFor(() => expect(client.status).toEqual({ name: "online", by: "calls" }), 10_000);
+  await vi.waitFor(() => expect(got()).toEqual([1, 2]));
+  service.socketsHang = false;
+  await vi.waitFor(() => expect(client.status).toEqual({ name: "online", by: "socket" }));
+  await client.stop();
+});
+
+it("begins anew where the store fails, and acknowledges nothing that is not stored", async () => {
+  class FailingStore extends MemoryStore {
+    failures = 2;
+    override async putEntries(entries: LogEntry[], place: Place): Promise<void> {
+      if (entries.length > 0 && this.failures-- > 0) throw new DOMException("no room", "QuotaExceededError");
+      return super.putEntries(entries, place);
+    }
+  }
+  const service = new Service();
+  const { client, events, got, store } = start(service, new FailingStore());
+  await client.start();
+  await vi.waitFor(() => expect(got()).toEqual([1, 2]));
+  await vi.waitFor(() => expect(service.marks).toEqual(["message.ack 2"]));
+  expect(service.sockets).toHaveLength(3);
+  expect(events.filter((event) => event.type === "status" && event.status.name === "offline")).toHaveLength(2);
+  expect(await store.places()).toEqual([{ conversationId: CONVERSATION, floor: 1, held: 2 }]);
+  await client.stop();
+});
+
+it("does not queue what no frame holds, nor one name twice", async () => {
+  const service = new Service();
+  const { client, store } = start(service);
+  await client.start();
+  const message = { type: "message.send", conversationId: CONVERSATION } as const;
+  await expect(client.send({ ...message, payload: "é".repeat(16 * 1024) })).rejects.toThrow("that fit a frame");
+  expect(await store.pending()).toEqual([]);
+  service.fetch = () => new Promise(() => {});
+  await client.send({ ...message, clientMsgId: "a", payload: 1 });
+  await client.send({ ...message, clientMsgId: "b", payload: 2 });
+  await expect(client.send({ ...message, clientMsgId: "b", payload: 3 })).rejects.toThrow("queued already");
+  expect((await store.pending()).map((frame) => "payload" in frame && frame.payload)).toEqual([1, 2]);
+  await client.stop();
+});
+
+it("reads on where a page of the past is empty", async () => {
+  const service = new Service();
+  const { client, store } = start(service);
+  await store.putEntries([], { conversationId: CONVERSATION, floor: 3, held: 2 });
+  await client.start();
+  expect((await client.history(CONVERSATION, 3, 10)).map((one) => one.sequence)).toEqual([1]);
+  expect(await store.places()).toEqual([{ conversationId: CONVERSATION, floor: 1, held: 2 }]);
+  await client.stop();
+});
+
+it("keeps nothing of what is deleted", async () => {
+  const service = new Service();
+  service.log = [
+    entry(1, { payload: "secret" }), entry(2),
+    entry(3, { event: "edit", targetMessageId: "m:1", targetSequence: 1, payload: "secret too" }),
+  ];
+  const { client, got, store } = start(service);
+  await client.start();
+  await vi.waitFor(() => expect(got()).toEqual([1, 2, 3]));
+  service.sockets.at(-1)?.say({
+    ...entry(4, { event: "delete", targetMessageId: "m:1", targetSequence: 1, payload: null }), type: "message.new",
+  });
+  await vi.waitFor(() => expect(got()).toEqual([1, 2, 3, 4]));
+  const kept = await store.entries(CONVERSATION, 9, 9);
+  expect(kept.map((one) => [one.payload, one.deleted])).toEqual([[null, true], ["text 2", undefined], [null, true], [null, undefined]]);
+  await client.stop();
+});
+
+it("goes on where a listener fails, and tells of it", async () => {
+  const reported = vi.fn();
+  vi.stubGlobal("reportError", reported);
+  const service = new Service();
+  const { client, got } = start(service);
+  client.on((event) => {
+    if (event.type === "entries") throw new Error("of the application");
+  });
+  const later: string[] = [];
+  client.on((event) => later.push(event.type));
+  await client.start();
+  await vi.waitFor(() => expect(service.marks).toEqual(["message.ack 2"]));
+  expect(got()).toEqual([1, 2]);
+  expect(later).toContain("entries");
+  expect(reported).toHaveBeenCalledWith(new Error("of the application"));
+  expect(service.sockets).toHaveLength(1);
+  await client.stop();
+  vi.unstubAllGlobals();
 });

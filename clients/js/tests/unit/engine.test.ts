@@ -92,3 +92,36 @@ it("survives what is no frame", () => {
   }
   expect(engine.takeEvents().filter((event) => event.type !== "notice")).toEqual([]);
 });
+
+it("does not listen to frames of places that there cannot be", () => {
+  const { engine, say, done } = connected();
+  say(ready());
+  done();
+  engine.takeEvents();
+  const page = { type: "sync.page", conversationId: CONVERSATION, messages: [], next: 4, hasMore: false };
+  for (const bad of [
+    { ...entry(4), type: "message.new", sequence: 4.5 },
+    { ...entry(4), type: "message.new", sequence: 2 ** 41 },
+    { ...entry(4), type: "message.new", conversationId: undefined },
+    { type: "conversation.updated", conversationId: CONVERSATION, lastSequence: "9" },
+    { ...page, messages: undefined },
+    { ...page, next: -1 },
+    { ...page, messages: [entry(4, { conversationId: "u:alice|u:carol" })] },
+    { ...page, messages: [null] },
+  ]) say(bad);
+  expect(engine.takeEvents()).toEqual([]);
+  expect(engine.held(CONVERSATION)).toBe(3);
+});
+
+it("loses nothing of a conversation that its own message places", () => {
+  const { engine, say, done } = connected([]);
+  say(ready());
+  done();
+  engine.send(send);
+  engine.tick(1);
+  // Another's message is here before the answer to one's own.
+  say({ ...entry(6), type: "message.new" });
+  say({ ...sent, sequence: 5 });
+  const events = engine.takeEvents();
+  expect(events.flatMap((event) => (event.type === "entries" ? event.entries.map((one) => one.sequence) : []))).toEqual([5, 6]);
+});

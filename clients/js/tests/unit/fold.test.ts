@@ -40,3 +40,9 @@ it("tells content that is gone or encrypted", () => {
 it("finds the text of a payload", () => {
   expect([textOf("a"), textOf({ text: "b" }), textOf({ text: 1 }), textOf(null)]).toEqual(["a", "b", "", ""]);
 });
+
+it("shows nothing of what has come to the end of its life, wherever it was kept", () => {
+  const log = [entry(1, { ts: 1_000, ttlSeconds: 5 }), entry(2, { event: "edit", targetMessageId: "m:1", payload: "edited" })];
+  expect(fold(log, 5_999)[0]).toMatchObject({ payload: "edited", gone: undefined });
+  expect(fold(log, 6_000)[0]).toMatchObject({ payload: null, gone: "expired", isEdited: false });
+});
