@@ -222,7 +222,7 @@ pub struct MessageSent {
 }
 
 /// `message.new`, and an entry of a page
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of the wire, left out where they are false")]
 pub struct MessageNew {

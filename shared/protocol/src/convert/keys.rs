@@ -61,21 +61,26 @@ pub fn commit_request(sender: &Sender, body: &MessageCommit) -> Result<SendReque
     Ok(SendRequest { draft, devices: device_versions(&body.devices)?, resend_after, answer_to: None })
 }
 
+/// The Welcome and whom it is for. One that is too large for the frame is the commit's media: the mail has a `null` in
+/// its place, and its `sequence` says where the handle is.
 fn welcome(body: &MessageCommit) -> Result<Option<Box<Welcome>>, ParseError> {
-    let Some(text) = &body.welcome else {
-        let is_for_nobody = body.welcomed.is_empty();
-        let rule = "must be absent where there is no welcome";
-        return if is_for_nobody { Ok(None) } else { Err(ParseError::field("welcomed", rule)) };
+    let payload: Arc<str> = match &body.welcome {
+        Some(text) => {
+            mls::welcome(&mls_message("welcome", text)?).map_err(|why| not_mls("welcome", why))?;
+            if body.welcomed.is_empty() {
+                return Err(ParseError::field("welcomed", "must name whom the welcome is for"));
+            }
+            quoted(text)
+        }
+        None if body.welcomed.is_empty() => return Ok(None),
+        None if body.media_handle.is_some() => "null".into(),
+        None => return Err(ParseError::field("welcomed", "must be absent where there is no welcome")),
     };
-    mls::welcome(&mls_message("welcome", text)?).map_err(|why| not_mls("welcome", why))?;
-    if body.welcomed.is_empty() {
-        return Err(ParseError::field("welcomed", "must name whom the welcome is for"));
-    }
     if body.welcomed.len() > limits::WELCOMED_MAX {
         return Err(ParseError::too_large("welcomed", format_args!("at most {}", limits::WELCOMED_MAX)));
     }
     let devices = body.welcomed.iter().enumerate().map(|(i, device)| device_ref(&format!("welcomed[{i}]"), device));
-    Ok(Some(Box::new(Welcome { payload: quoted(text), devices: devices.collect::<Result<_, _>>()? })))
+    Ok(Some(Box::new(Welcome { payload, devices: devices.collect::<Result<_, _>>()? })))
 }
 
 fn device_ref(name: &str, device: &DeviceRef) -> Result<Sender, ParseError> {
