@@ -49,9 +49,14 @@ struct Record<'a> {
 }
 
 impl Content {
-    /// A text, as in the clear.
+    /// A text, as in the clear: `{"text": …}`.
     pub fn text(text: &str) -> Self {
-        Self { kind: "text".to_owned(), body: Value::String(text.to_owned()) }
+        Self { kind: "text".to_owned(), body: serde_json::json!({ "text": text }) }
+    }
+
+    /// What it says, where it is a text or has one beside it.
+    pub fn said(&self) -> Option<&str> {
+        self.body.get("text")?.as_str()
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ContentError> {

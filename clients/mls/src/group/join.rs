@@ -72,7 +72,8 @@ pub enum JoinError {
 }
 
 impl Group {
-    /// Joins a group, and takes the place of what this device had of it before, if that is of an earlier epoch.
+    /// Joins a group, and takes the place of what this device had of it before, if that is of an earlier epoch, or of the
+    /// one in which this device was removed.
     pub fn join(store: &dyn Store, identity: &Identity, mail: &WelcomeMail<'_>) -> Result<Self, JoinError> {
         let MlsMessageBodyIn::Welcome(welcome) = wire::decode(mail.payload)? else {
             return Err(WireError::WrongKind("a Welcome").into());
@@ -113,7 +114,9 @@ impl Group {
         }
         let epoch = staged.group_context().epoch().as_u64();
         if let Some(mut old) = Self::load(overlay, conversation_id)? {
-            if epoch <= old.epoch() {
+            // Who is put in anew was removed by the same commit.
+            let is_passed = if old.is_active() { epoch <= old.epoch() } else { epoch < old.epoch() };
+            if is_passed {
                 return Err(JoinError::Stale { epoch, current: old.epoch() });
             }
             old.delete_from(overlay)?;

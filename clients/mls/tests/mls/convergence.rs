@@ -302,7 +302,7 @@ impl World {
         let entry_of = Entry { sender: &sender, event: entry.event, epoch: entry.epoch, payload: &entry.payload };
         match group.process(&phone.store, &entry_of) {
             Ok(Processed::Message { content, .. }) => {
-                assert_eq!(content.unwrap().body.as_str(), Some(entry.text.as_str()));
+                assert_eq!(content.unwrap().said(), Some(entry.text.as_str()));
                 assert!(phone.read.insert(sequence), "read twice");
             }
             Ok(Processed::OwnMessage) => assert_eq!(entry.sender, device),

@@ -371,7 +371,7 @@ fn messages_are_padded_and_bounded() {
         .collect();
     assert!(sizes.len() <= 64 / PADDING_BYTES + 2, "{sizes:?}");
     // The longest content is still a payload.
-    let overhead = r#"{"v":1,"kind":"text","body":""}"#.len();
+    let overhead = r#"{"v":1,"kind":"text","body":{"text":""}}"#.len();
     let longest = alice.say(at_alice, &"x".repeat(CONTENT_BYTES_MAX - overhead));
     assert!(longest.payload.len() <= tidings_mls::limits::PAYLOAD_BASE64_BYTES_MAX, "{}", longest.payload.len());
     assert_eq!(bob.read(at_bob, &alice, &longest).len(), CONTENT_BYTES_MAX - overhead);

@@ -17,15 +17,14 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Starts it, after its packages have been installed. `None` where there is no npm: CI must have one.
-    pub(crate) fn start() -> Option<Rc<Self>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
+    pub(crate) fn start(folder: &Path) -> Option<Rc<Self>> {
         if Command::new("npm").arg("--version").output().is_err() {
             let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
             assert!(!is_ci, "there is no npm here, and CI must test both implementations");
             eprintln!("NOT TESTED with a second implementation: there is no npm here");
             return None;
         }
-        install(&folder);
+        install(folder);
         let mut child = Command::new("node")
             .arg(folder.join("peer.js"))
             .stdin(Stdio::piped())

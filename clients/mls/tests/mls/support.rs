@@ -60,7 +60,7 @@ impl Phone {
         match self.hear(group, from, message).unwrap() {
             Processed::Message { sender, content } => {
                 assert_eq!(sender, *from.device());
-                content.unwrap().body.as_str().unwrap().to_owned()
+                content.unwrap().said().unwrap().to_owned()
             }
             other => panic!("{other:?}"),
         }
