@@ -107,7 +107,7 @@ impl Vault {
         out.write_all(MAGIC)?;
         out.write_all(&salt)?;
         let mut sealer = Sealer { stream: stream(key, &salt), position: 0, held: Zeroizing::new(Vec::new()), out };
-        for Conversation { id, title, cursor, read_up_to } in self.conversations()? {
+        for Conversation { id, title, cursor, read_up_to, .. } in self.conversations()? {
             sealer.row(&Line::Conversation { id, title, cursor, read_up_to })?;
         }
         let sql = format!("SELECT {COLUMNS} FROM messages ORDER BY messages.row");

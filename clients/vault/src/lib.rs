@@ -30,6 +30,7 @@
 
 mod backup;
 mod error;
+mod groups;
 mod keys;
 mod messages;
 mod outbox;
@@ -42,9 +43,10 @@ mod vault;
 
 pub use backup::{BackupError, Restored};
 pub use error::{OpenError, VaultError};
+pub use groups::{DeviceSet, Held};
 pub use keys::{DatabaseKey, KeyCost, Unlock};
-pub use messages::{Message, NewMessage};
-pub use outbox::Outgoing;
+pub use messages::{Message, NewMessage, UNREADABLE};
+pub use outbox::{Outgoing, Sealed};
 pub use recovery::{RecoveryKey, RecoveryKeyError};
 pub use search::{Hit, Query};
 pub use state::{Conversation, Verified};

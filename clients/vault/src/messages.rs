@@ -1,6 +1,6 @@
 //! The history: messages as they were decrypted.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
 use crate::error::VaultError;
@@ -32,19 +32,26 @@ pub struct NewMessage {
     pub mentions: Vec<String>,
 }
 
+/// The kind of a message that could not be read when it came.
+pub const UNREADABLE: &str = "unreadable";
+
 /// A message that is kept.
 pub type Message = NewMessage;
 
 impl Transaction<'_> {
     /// Keeps a message. One of this number that is there already stays as it is, and the answer is `false`: an entry of
-    /// the log is delivered at least once.
+    /// the log is delivered at least once. Only one that was [`UNREADABLE`] gives way to what can be read.
     pub fn keep(&self, message: &NewMessage) -> Result<bool, VaultError> {
         if message.conversation_id.is_empty() {
             return Err(VaultError::Field("conversation_id"));
         }
         let sql = "INSERT INTO messages
                    (conversation_id, sequence, message_id, sender_user_id, sender_device_id, sent_ms, kind, body, text)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING RETURNING row";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) 
+                   ON CONFLICT (conversation_id, sequence) DO UPDATE SET message_id = excluded.message_id,
+                   sender_user_id = excluded.sender_user_id, sender_device_id = excluded.sender_device_id,
+                   sent_ms = excluded.sent_ms, kind = excluded.kind, body = excluded.body, text = excluded.text
+                   WHERE messages.kind = ?10 AND excluded.kind <> ?10 RETURNING row";
         let mut insert = self.inner.prepare_cached(sql)?;
         let row: Option<i64> = insert
             .query_row(
@@ -57,7 +64,8 @@ impl Transaction<'_> {
                     number(message.sent_ms),
                     message.kind,
                     message.body.to_string(),
-                    message.text
+                    message.text,
+                    UNREADABLE
                 ],
                 |row| row.get(0),
             )
@@ -95,6 +103,11 @@ impl Transaction<'_> {
         Ok(true)
     }
 
+    /// The message of a number, if it is kept.
+    pub fn message(&self, conversation_id: &str, sequence: u64) -> Result<Option<Message>, VaultError> {
+        one(&self.inner, conversation_id, sequence)
+    }
+
     fn row_of(&self, conversation_id: &str, sequence: u64) -> Result<Option<i64>, VaultError> {
         let sql = "SELECT row FROM messages WHERE conversation_id = ?1 AND sequence = ?2";
         Ok(self.inner.query_row(sql, params![conversation_id, number(sequence)], |row| row.get(0)).optional()?)
@@ -124,6 +137,17 @@ impl Vault {
         let rows = select.query_map(params![conversation_id, number(before), limit], |row| Ok(read(row)))?;
         rows.map(|row| row?).collect()
     }
+
+    /// The message of a number, if it is kept.
+    pub fn message(&self, conversation_id: &str, sequence: u64) -> Result<Option<Message>, VaultError> {
+        one(&self.database, conversation_id, sequence)
+    }
+}
+
+fn one(database: &Connection, conversation_id: &str, sequence: u64) -> Result<Option<Message>, VaultError> {
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE conversation_id = ?1 AND sequence = ?2");
+    let mut select = database.prepare_cached(&sql)?;
+    select.query_row(params![conversation_id, number(sequence)], |row| Ok(read(row))).optional()?.transpose()
 }
 
 pub(crate) fn read(row: &Row<'_>) -> Result<Message, VaultError> {

@@ -17,6 +17,10 @@ pub struct Conversation {
     pub cursor: u64,
     /// The last that the user has read.
     pub read_up_to: u64,
+    /// The user has said that it is to be in the clear.
+    pub is_clear: bool,
+    /// This device has lost the group, and has to be added to it anew.
+    pub is_lost: bool,
 }
 
 /// Somebody whose safety number the user has compared.
@@ -55,6 +59,29 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Keeps whether the user wants a conversation in the clear.
+    pub fn set_clear(&self, conversation_id: &str, is_clear: bool) -> Result<(), VaultError> {
+        let sql = "INSERT INTO conversations (id, is_clear) VALUES (?1, ?2)
+                   ON CONFLICT DO UPDATE SET is_clear = excluded.is_clear";
+        self.inner.execute(sql, params![conversation_id, is_clear])?;
+        Ok(())
+    }
+
+    /// Keeps whether this device has lost the group of a conversation.
+    pub fn set_lost(&self, conversation_id: &str, is_lost: bool) -> Result<(), VaultError> {
+        let sql = "INSERT INTO conversations (id, is_lost) VALUES (?1, ?2)
+                   ON CONFLICT DO UPDATE SET is_lost = excluded.is_lost";
+        self.inner.execute(sql, params![conversation_id, is_lost])?;
+        Ok(())
+    }
+
+    /// Whether this device has lost the group of a conversation.
+    pub fn is_lost(&self, conversation_id: &str) -> Result<bool, VaultError> {
+        let sql = "SELECT is_lost FROM conversations WHERE id = ?1";
+        let is_lost = self.inner.query_row(sql, params![conversation_id], |row| row.get(0)).optional()?;
+        Ok(is_lost.unwrap_or(false))
+    }
+
     /// The last entry of a conversation's log that was processed.
     pub fn cursor(&self, conversation_id: &str) -> Result<u64, VaultError> {
         let sql = "SELECT cursor FROM conversations WHERE id = ?1";
@@ -79,7 +106,7 @@ impl Transaction<'_> {
 impl Vault {
     /// All conversations, by id.
     pub fn conversations(&self) -> Result<Vec<Conversation>, VaultError> {
-        let sql = "SELECT id, title, cursor, read_up_to FROM conversations ORDER BY id";
+        let sql = "SELECT id, title, cursor, read_up_to, is_clear, is_lost FROM conversations ORDER BY id";
         let mut select = self.database.prepare_cached(sql)?;
         let rows = select.query_map([], |row| {
             Ok(Conversation {
@@ -87,6 +114,8 @@ impl Vault {
                 title: row.get(1)?,
                 cursor: of_number(row.get(2)?),
                 read_up_to: of_number(row.get(3)?),
+                is_clear: row.get(4)?,
+                is_lost: row.get(5)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -43,7 +43,8 @@ fn log(folder: &Path) -> Vec<Value> {
 /// Hands something to the service, which takes each `clientMsgId` once.
 fn accept(file: &mut File, taken: &mut Vec<String>, outgoing: &Outgoing) {
     if !taken.contains(&outgoing.client_msg_id) {
-        let entry = json!({"id": outgoing.client_msg_id, "epoch": outgoing.epoch, "payload": outgoing.payload});
+        let sealed = outgoing.sealed.as_ref().unwrap();
+        let entry = json!({"id": outgoing.client_msg_id, "epoch": sealed.epoch, "payload": sealed.payload});
         writeln!(file, "{entry}").unwrap();
         file.sync_data().unwrap();
         taken.push(outgoing.client_msg_id.clone());

@@ -66,7 +66,7 @@ fn the_outbox_keeps_its_order_and_takes_nothing_twice() {
     commit.body = Some("{}".to_owned());
     let first = Outgoing::message(CONVERSATION, "m1", "AAAA", 2);
     vault.write(|tx| tx.queue(&first).and_then(|()| tx.queue(&commit))).unwrap();
-    let again = Outgoing { payload: "CCCC".to_owned(), ..first.clone() };
+    let again = Outgoing { body: Some("{}".to_owned()), ..first.clone() };
     assert!(matches!(vault.write(|tx| tx.queue(&again)), Err(VaultError::Database(_))));
     assert_eq!(vault.outbox().unwrap(), [first.clone(), commit.clone()]);
     assert_eq!(vault.write(|tx| tx.unqueue(CONVERSATION, "m1")).unwrap(), Some(first));
