@@ -1,5 +1,7 @@
 //! A message to be.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use tidings_protocol::{Kind, MessageNew, MessageSend, Payload};
 
@@ -95,14 +97,32 @@ impl Draft {
         Self::payload(Payload::of(&payload)).kind(Kind::Poll)
     }
 
-    /// The frame, for this conversation and at this time.
-    pub(crate) fn into_send(mut self, conversation: &str, ts: u64) -> MessageSend {
+    /// The same with its content encrypted: the ciphertext in place of the payload, and no kind. `devices` are the
+    /// versions of the sets of devices that it was encrypted for.
+    #[must_use]
+    pub fn encrypted(mut self, ciphertext: &str, epoch: u64, devices: BTreeMap<String, u64>) -> Self {
+        self.0.payload = Payload::of(&Value::String(ciphertext.to_owned()));
+        self.0.kind = None;
+        self.0.epoch = Some(epoch);
+        self.0.devices = devices;
+        self
+    }
+
+    /// The frame, for this conversation and at this time, in ms since the epoch: what an application keeps that has a
+    /// queue of its own.
+    pub fn into_send(mut self, conversation: &str, ts: u64) -> MessageSend {
         conversation.clone_into(&mut self.0.conversation_id);
         self.0.ts = ts;
         if self.0.client_msg_id.is_empty() {
             self.0.client_msg_id = uuid::Uuid::now_v7().to_string();
         }
         self.0
+    }
+}
+
+impl From<MessageSend> for Draft {
+    fn from(send: MessageSend) -> Self {
+        Self(send)
     }
 }
 

@@ -9,7 +9,7 @@ use tidings_protocol::{
 
 use crate::{
     error::HttpError,
-    http::{Http, Query, encoded},
+    http::{Http, Query, decode, encoded},
 };
 
 impl Http {
@@ -35,9 +35,15 @@ impl Http {
         self.get(&format!("/users/{}/identities", encoded(user))).await
     }
 
-    /// Sends an MLS commit.
+    /// Sends an MLS commit. Its `attempt` counts on from the one that it has: a commit that was tried before a restart
+    /// is known again.
     pub async fn commit(&self, commit: &MessageCommit) -> Result<MessageSent, HttpError> {
-        self.post("/commits", commit).await
+        let before = commit.attempt.unwrap_or(0);
+        let body = |attempt: u32| {
+            let attempt = Some(before.saturating_add(attempt));
+            serde_json::to_string(&MessageCommit { attempt, ..commit.clone() })
+        };
+        decode(&self.call(Method::POST, "/commits", Some(&body)).await?)
     }
 
     /// Mail of this device after a piece, oldest first.

@@ -84,6 +84,17 @@ impl Http {
         say!(self, "/edits", message, MessageEdit, payload = payload)
     }
 
+    /// The same in an encrypted conversation: the payload is a ciphertext of this epoch.
+    pub async fn edit_encrypted(
+        &self,
+        message: &MessageRef,
+        ciphertext: &str,
+        of_epoch: u64,
+    ) -> Result<MessageSent, HttpError> {
+        let payload = Payload::of(&serde_json::Value::String(ciphertext.to_owned()));
+        say!(self, "/edits", message, MessageEdit, payload = payload, epoch = Some(of_epoch))
+    }
+
     /// Takes a message back, for everyone.
     pub async fn delete(&self, message: &MessageRef) -> Result<MessageSent, HttpError> {
         say!(self, "/deletes", message, MessageDelete, audience = DeleteFor::Everyone)
