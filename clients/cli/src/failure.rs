@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use tidings_sdk::{BuildError, ConnectError, HttpError, chain, protocol::ErrorCode};
+use tidings_secure::{AccountError, OpenError, SecureError, SecureSendError};
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
@@ -59,6 +60,43 @@ impl From<HttpError> for Failure {
             (HttpError::Transport(_), _) => failure.with_help(NOT_RUNNING_HELP),
             (_, Some(ErrorCode::Unauthorized)) => failure.with_help(TOKEN_HELP),
             _ => failure,
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let failure = Self::new(chain(&error));
+        match error {
+            OpenError::InUse => failure.with_help("end the other command, or name another --device"),
+            OpenError::OtherDevice { .. } => failure.with_help("name the device with --device"),
+            OpenError::Vault(_) => failure.with_help("is the passphrase right? --passphrase or TIDINGS_PASSPHRASE"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        Self::new(chain(&error))
+    }
+}
+
+impl From<SecureError> for Failure {
+    fn from(error: SecureError) -> Self {
+        match error {
+            SecureError::Http(error) => error.into(),
+            SecureError::Media(error) => error.into(),
+            error => Self::new(chain(&error)),
+        }
+    }
+}
+
+impl From<SecureSendError> for Failure {
+    fn from(error: SecureSendError) -> Self {
+        match error {
+            SecureSendError::Http(error) => error.into(),
+            error => Self::new(chain(&error)),
         }
     }
 }

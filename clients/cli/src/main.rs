@@ -3,6 +3,7 @@
 //! One file per command in `commands/`. What they share: `service` (where the service is and who
 //! asks), `names` (conversations), `render` (messages as text), `output` (the only printer).
 
+mod account;
 mod chat;
 mod clock;
 mod commands;
@@ -18,7 +19,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        chat as chat_command, devices, draft, group, hide, history, list, media, message, send, settings, star, tail,
+        backup, chat as chat_command, devices, draft, group, hide, history, link, list, media, message, search, send,
+        settings, star, tail, verify,
     },
     failure::Result,
     service::ServiceArgs,
@@ -55,6 +57,14 @@ enum Command {
     Settings(settings::Args),
     /// Print the user's devices, register or revoke one, be quiet, block somebody.
     Devices(devices::Args),
+    /// Link a new device: it gets into the conversations, and gets their history.
+    Link(link::Args),
+    /// Print the safety number with somebody, to compare it with what they see.
+    Verify(verify::Args),
+    /// Search the history of this device.
+    Search(search::Args),
+    /// Write the history of this device into a file, or take it in.
+    Backup(backup::Args),
     /// Mark a message.
     Star(star::Args),
     /// Print the messages that are marked, the newest mark first.
@@ -95,6 +105,10 @@ fn run(cli: Cli) -> Result<()> {
             Command::List(args) => list::run(&cli.service, &args).await,
             Command::Settings(args) => settings::run(&cli.service, &args).await,
             Command::Devices(args) => devices::run(&cli.service, &args).await,
+            Command::Link(args) => link::run(&cli.service, &args).await,
+            Command::Verify(args) => verify::run(&cli.service, &args).await,
+            Command::Search(args) => search::run(&cli.service, &args).await,
+            Command::Backup(args) => backup::run(&cli.service, &args).await,
             Command::Star(args) => star::run(&cli.service, &args).await,
             Command::Stars(args) => star::list(&cli.service, &args).await,
             Command::Hide(args) => hide::run(&cli.service, &args).await,

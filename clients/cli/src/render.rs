@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tidings_sdk::protocol::{Kind, MessageEvent, MessageNew};
+use tidings_secure::{Event, Waiting};
 
 use crate::{clock::Zone, names};
 
@@ -29,6 +30,10 @@ pub(crate) fn content(message: &MessageNew) -> String {
     let about = message.target_sequence.map_or_else(|| "a message".to_owned(), |number| format!("number {number}"));
     let text = match (message.event, said) {
         (MessageEvent::Message, Some(text)) => return clean(text),
+        (MessageEvent::Message, None) if matches!(&message.kind, Kind::Other(kind) if kind == "unreadable") => {
+            let reason = payload.get("reason").and_then(Value::as_str).unwrap_or("nobody knows why");
+            format!("[cannot be read: {reason}]")
+        }
         (MessageEvent::Message, None) => format!("[{}]", kind(&message.kind)),
         (MessageEvent::Membership, _) => return membership(&payload),
         (MessageEvent::Edit, Some(text)) => format!("[edit of {about}] {text}"),
@@ -58,6 +63,45 @@ pub(crate) fn line(message: &MessageNew, me: &str, zone: &Zone, with_conversatio
         format!("{moment}  {sender} → {title}: {text}")
     } else {
         format!("{moment}  {sender}: {text}")
+    }
+}
+
+/// What encryption has to say to a person, in one line.
+pub(crate) fn note(event: &Event) -> Option<String> {
+    let title = |conversation: &str| clean(conversation);
+    Some(match event {
+        Event::Waiting { conversation_id, reason } => format!("{}: {}", title(conversation_id), waiting(reason)),
+        Event::Joined { conversation_id } => format!("{}: encrypted from here on", title(conversation_id)),
+        Event::Devices { conversation_id, added, removed } => {
+            let names = |devices: &[tidings_secure::Device]| {
+                devices.iter().map(|device| clean(&device.to_string())).collect::<Vec<_>>().join(", ")
+            };
+            let facts = [
+                (!added.is_empty()).then(|| format!("{} can read from here on", names(added))),
+                (!removed.is_empty()).then(|| format!("{} can no more", names(removed))),
+            ];
+            let facts: Vec<String> = facts.into_iter().flatten().collect();
+            format!("{}: {}", title(conversation_id), facts.join("; "))
+        }
+        Event::SafetyNumberChanged { user_id, was_verified: true } => {
+            format!("the safety number with {} has changed since you compared it: `tidings verify`", clean(user_id))
+        }
+        Event::SafetyNumberChanged { user_id, was_verified: false } => {
+            format!("the devices of {} have changed", clean(user_id))
+        }
+        Event::HistoryReceived { messages } => format!("{messages} messages came from another device"),
+        _ => return None,
+    })
+}
+
+/// What a conversation waits for.
+pub(crate) fn waiting(reason: &Waiting) -> String {
+    match reason {
+        Waiting::Keys { user_id } => format!("waiting for {} to have a device with keys", clean(user_id)),
+        Waiting::BeingAdded => "waiting for a device of a member to add this one".to_owned(),
+        Waiting::Founding => "waiting for an admin to encrypt the group".to_owned(),
+        Waiting::Service(why) => format!("waiting for the service: {}", clean(why)),
+        _ => "waiting".to_owned(),
     }
 }
 

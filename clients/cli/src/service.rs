@@ -9,9 +9,11 @@ use std::{
 
 use serde::Deserialize;
 use tidings_sdk::{Client, ClientBuilder, Http, StaticToken, TokenError, TokenFuture, TokenProvider, chain};
+use tidings_secure::{Events, SecureClient};
 use tokio::sync::Mutex;
 
 use crate::{
+    account,
     failure::{Failure, NOT_RUNNING_HELP, Result},
     names,
 };
@@ -35,10 +37,17 @@ pub(crate) struct ServiceArgs {
     /// The HTTP API; else that of the local stack.
     #[arg(long, value_name = "URL", env = "TIDINGS_HTTP_URL", global = true)]
     http_url: Option<String>,
-    /// The name of this device. Two commands that run at once need two: a device has one
-    /// connection. The default is made of the machine's name and the command's.
+    /// The name of this device. Two commands that run at once need two: a device has one connection and one vault. The
+    /// default is made of the machine's name.
     #[arg(long, env = "TIDINGS_DEVICE", global = true)]
     device: Option<String>,
+    /// Where the vaults of devices are: keys, history, what is to be sent. Else in `.tidings` of the local stack, or in
+    /// the folder of the system for such.
+    #[arg(long, value_name = "DIR", env = "TIDINGS_VAULTS", global = true)]
+    vaults: Option<PathBuf>,
+    /// What opens the vault. Without one its key lies beside it, for whoever can read your files.
+    #[arg(long, env = "TIDINGS_PASSPHRASE", hide_env_values = true, global = true)]
+    passphrase: Option<String>,
 }
 
 /// A user of a service.
@@ -48,6 +57,8 @@ pub(crate) struct Service {
     ws_url: String,
     http_url: String,
     tokens: Tokens,
+    vaults: PathBuf,
+    passphrase: Option<String>,
 }
 
 impl ServiceArgs {
@@ -67,12 +78,18 @@ impl ServiceArgs {
         };
         let ws_url = address(&self.ws_url, |deployment| &deployment.ws_url, "--ws-url")?;
         let http_url = address(&self.http_url, |deployment| &deployment.http_url, "--http-url")?;
+        let vaults = match (&self.vaults, &stack) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(stack)) => stack.folder.join("vaults"),
+            (None, None) => account::data_folder()?,
+        };
         let tokens = match (&self.token, stack) {
             (Some(token), _) => Tokens::Given(token.clone()),
             (None, Some(stack)) => Tokens::Issued { url: stack.issuer_url(), user: user.clone() },
             (None, None) => return Err(not_found(false, "--token")),
         };
-        Ok(Service { user, device: self.device.clone(), ws_url, http_url, tokens })
+        let passphrase = self.passphrase.clone();
+        Ok(Service { user, device: self.device.clone(), ws_url, http_url, tokens, vaults, passphrase })
     }
 }
 
@@ -82,10 +99,14 @@ fn not_found(has_stack: bool, option: &str) -> Failure {
 }
 
 impl Service {
-    /// A client that connects.
-    pub(crate) async fn client(&self, command: &str) -> Result<ClientBuilder> {
-        let builder = Client::builder().url(&self.ws_url).http(&self.http_url).device(self.device(command));
-        self.with_tokens(builder).await
+    /// The client of this device, with its vault: what reads and writes messages.
+    pub(crate) async fn start(&self) -> Result<(SecureClient, Events)> {
+        let device = self.device("");
+        let folder = account::folder(&self.vaults, &self.ws_url, &self.user, &device);
+        let unlock = account::Unlocking::of(&folder, self.passphrase.as_deref())?;
+        let builder = Client::builder().url(&self.ws_url).http(&self.http_url).device(&device);
+        let builder = self.with_tokens(builder).await?;
+        Ok(SecureClient::start(builder, &self.user, &device, &folder, &unlock.get())?)
     }
 
     /// The HTTP API alone.
@@ -113,12 +134,13 @@ impl Service {
     }
 }
 
-/// The same at each start, and another for each command.
+/// The same at each start. A command that has no vault is another device: it takes no place of the one that has.
 fn device_of(host: &str, command: &str) -> String {
     let fit = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
-    let room = DEVICE_CHARS_MAX - "cli::".len() - command.len();
+    let command = if command.is_empty() { String::new() } else { format!(":{command}") };
+    let room = DEVICE_CHARS_MAX - "cli:".len() - command.len();
     let host: String = host.chars().filter(fit).take(room).collect();
-    format!("cli:{host}:{command}")
+    format!("cli:{host}{command}")
 }
 
 enum Tokens {
@@ -129,6 +151,9 @@ enum Tokens {
 /// What `cargo dev` writes about its stack, as far as it matters here.
 #[derive(Debug, Deserialize)]
 struct Stack {
+    /// Where its state is.
+    #[serde(skip)]
+    folder: PathBuf,
     port: u16,
     deployment: Option<Deployment>,
 }
@@ -147,10 +172,12 @@ impl Stack {
             let file: PathBuf = folder.join(".tidings/state.json");
             match fs::read_to_string(&file) {
                 Ok(text) => {
-                    return serde_json::from_str(&text).map(Some).map_err(|error| {
+                    let read: serde_json::Result<Self> = serde_json::from_str(&text);
+                    let stack = read.map_err(|error| {
                         Failure::new(format!("{} cannot be read: {error}", file.display()))
                             .with_help("`cargo dev up` writes it anew")
-                    });
+                    })?;
+                    return Ok(Some(Self { folder: folder.join(".tidings"), ..stack }));
                 }
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
                 Err(error) => return Err(Failure::new(format!("{} cannot be read: {error}", file.display()))),
@@ -239,7 +266,8 @@ mod tests {
     #[test]
     fn devices_are_valid_and_differ_by_command() {
         assert_eq!(device_of("büro.example", "chat"), "cli:bro.example:chat");
-        assert_eq!(device_of("", "tail"), "cli::tail");
+        assert_eq!(device_of("", "list"), "cli::list");
+        assert_eq!(device_of("desk", ""), "cli:desk");
         assert_eq!(device_of(&"x".repeat(100), "history").len(), 64);
     }
 

@@ -12,9 +12,10 @@ use std::time::Duration;
 use crossterm::event::EventStream;
 use futures_util::StreamExt;
 use tidings_sdk::{
-    Client, ClientBuilder, Draft, Event, Http, HttpError, Page, chain,
+    Draft, Event, HttpError, Page, chain,
     protocol::http::{MessagePage, Receipts},
 };
+use tidings_secure::{Event as SecureEvent, Events, SecureClient, SecureError};
 use tokio::{sync::mpsc, time::interval};
 
 use self::{
@@ -27,6 +28,7 @@ use crate::{
     clock::{Zone, now_ms},
     commands::history::THE_END,
     failure::{Failure, Result, terminal as terminal_failed},
+    render,
 };
 
 const PAGE: u32 = 50;
@@ -38,14 +40,13 @@ const PRESENCE_AFTER_SIGN_MS: u64 = 3_000;
 
 /// What was asked for in the background.
 enum Loaded {
-    History(std::result::Result<MessagePage, HttpError>),
+    History(std::result::Result<MessagePage, SecureError>),
     Marks(std::result::Result<Receipts, HttpError>),
 }
 
 struct App {
     chat: Chat,
-    client: Client,
-    http: Option<Http>,
+    client: SecureClient,
     loaded: mpsc::Sender<Loaded>,
     zone: Zone,
     drawn: Drawn,
@@ -54,14 +55,11 @@ struct App {
 }
 
 /// Runs the chat until the user leaves it.
-pub(crate) async fn run(builder: ClientBuilder, me: &str, conversation: &str) -> Result<()> {
-    let (client, mut events) = builder.connect()?;
+pub(crate) async fn run(client: SecureClient, mut events: Events, me: &str, conversation: &str) -> Result<()> {
     let (loaded, mut arrivals) = mpsc::channel(8);
-    let http = client.http().cloned();
     let mut app = App {
         chat: Chat::new(me, conversation),
         client,
-        http,
         loaded,
         zone: Zone::local(),
         drawn: Drawn::default(),
@@ -87,10 +85,10 @@ pub(crate) async fn run(builder: ClientBuilder, me: &str, conversation: &str) ->
                     stopped = app.client.ready().await.err();
                     break;
                 };
-                app.event(event);
+                app.happened(event);
                 // Many at once are drawn once.
                 while let Some(event) = events.try_next() {
-                    app.event(event);
+                    app.happened(event);
                 }
             }
             Some(arrival) = arrivals.recv() => app.arrived(arrival),
@@ -138,16 +136,21 @@ impl App {
         false
     }
 
+    fn happened(&mut self, event: SecureEvent) {
+        match event {
+            SecureEvent::Client(event) => self.event(*event),
+            SecureEvent::Failed { error } => self.chat.notice = Some(render::clean(&error)),
+            event => self.chat.tell(&event),
+        }
+    }
+
     fn event(&mut self, event: Event) {
         let is_ready = matches!(event, Event::Ready(_));
         let is_sign_of_life = self.chat.is_from_peer(&event);
         let below = self.rows_below(&event);
-        if let Some(sequence) = self.chat.event(event, now_ms()) {
-            self.client.ack(&self.chat.conversation, sequence);
-            if self.chat.offset > 0 {
-                // What is on the screen stays where it is.
-                self.chat.offset += below;
-            }
+        if self.chat.event(event, now_ms()) && self.chat.offset > 0 {
+            // What is on the screen stays where it is.
+            self.chat.offset += below;
         }
         let asked_ago_ms = now_ms().saturating_sub(self.presence_asked_ms);
         if is_sign_of_life && !self.chat.is_peer_online() && asked_ago_ms >= PRESENCE_AFTER_SIGN_MS {
@@ -185,12 +188,11 @@ impl App {
     }
 
     fn load(&mut self, before: Option<u64>) {
-        let Some(http) = self.http.clone() else { return };
         self.chat.loading = true;
-        let (loaded, conversation) = (self.loaded.clone(), self.chat.conversation.clone());
+        let (client, loaded, conversation) = (self.client.clone(), self.loaded.clone(), self.chat.conversation.clone());
         tokio::spawn(async move {
             let page = Page { since: None, before: Some(before.unwrap_or(THE_END)), limit: Some(PAGE) };
-            let page = http.messages(&conversation, page).await;
+            let page = client.messages(&conversation, page).await;
             // A chat that has ended does not wait for it.
             let _ = loaded.send(Loaded::History(page)).await;
         });
@@ -211,7 +213,8 @@ impl App {
             Loaded::History(Err(error)) => {
                 self.chat.loading = false;
                 // A conversation begins with its first message, and is unknown before.
-                if error.code() == Some(tidings_sdk::protocol::ErrorCode::NotFound) {
+                let code = if let SecureError::Http(error) = &error { error.code() } else { None };
+                if code == Some(tidings_sdk::protocol::ErrorCode::NotFound) {
                     self.has_history = true;
                 } else {
                     self.chat.has_older = false;
@@ -224,8 +227,9 @@ impl App {
 
     /// How far the others are: receipts that came while nobody was here are not told again.
     fn ask_marks(&self) {
-        let (Some(http), Some(message_id)) = (self.http.clone(), self.chat.own_unread()) else { return };
-        let (loaded, conversation) = (self.loaded.clone(), self.chat.conversation.clone());
+        let Some(message_id) = self.chat.own_unread() else { return };
+        let (http, loaded, conversation) =
+            (self.client.http().clone(), self.loaded.clone(), self.chat.conversation.clone());
         tokio::spawn(async move {
             let receipts = http.receipts(&conversation, &message_id).await;
             // A chat that has ended does not wait for it.

@@ -7,6 +7,8 @@ use tidings_sdk::{
     protocol::{MessageEvent, MessageNew, MessageSent, PresenceState, UserPresence},
 };
 
+use tidings_secure::Event as SecureEvent;
+
 use super::editor::Editor;
 use crate::{names, render};
 
@@ -79,6 +81,8 @@ pub(crate) struct Chat {
     marks: HashMap<String, (u64, u64)>,
     read_up_to: u64,
     pub(crate) focused: bool,
+    /// Whether the last message was encrypted; none before there is one.
+    pub(crate) is_encrypted: Option<bool>,
 }
 
 impl Chat {
@@ -101,6 +105,7 @@ impl Chat {
             marks: marks.into_iter().map(|peer| (peer.to_owned(), (0, 0))).collect(),
             read_up_to: 0,
             focused: true,
+            is_encrypted: None,
         }
     }
 
@@ -109,15 +114,38 @@ impl Chat {
         names::peer(&self.me, &self.conversation)
     }
 
-    /// Takes in what happened; says so where it is a message to acknowledge.
-    pub(crate) fn event(&mut self, event: Event, now_ms: u64) -> Option<u64> {
+    /// Takes in what encryption has to say.
+    pub(crate) fn tell(&mut self, event: &SecureEvent) {
+        let is_ours = match event {
+            SecureEvent::Waiting { conversation_id, .. }
+            | SecureEvent::Joined { conversation_id }
+            | SecureEvent::Devices { conversation_id, .. } => *conversation_id == self.conversation,
+            SecureEvent::SafetyNumberChanged { user_id, was_verified } => {
+                *was_verified || Some(user_id.as_str()) == self.peer()
+            }
+            _ => true,
+        };
+        if !is_ours {
+            return;
+        }
+        match event {
+            SecureEvent::Joined { .. } => {
+                self.is_encrypted = Some(true);
+                self.notice = None;
+            }
+            SecureEvent::Waiting { reason, .. } => self.notice = Some(render::waiting(reason)),
+            event => self.notice = render::note(event).or(self.notice.take()),
+        }
+    }
+
+    /// Takes in what happened; true where it is a message of this conversation.
+    pub(crate) fn event(&mut self, event: Event, now_ms: u64) -> bool {
         match event {
             Event::Message(message) if message.conversation_id == self.conversation => {
-                let sequence = message.sequence;
                 if self.insert(&message) && self.offset > 0 {
                     self.unseen += 1;
                 }
-                return Some(sequence);
+                return true;
             }
             Event::Hidden(hidden) if hidden.conversation_id == self.conversation => {
                 self.entries.retain(|_, entry| entry.message_id != hidden.message_id);
@@ -149,12 +177,13 @@ impl Chat {
             }
             _ => {}
         }
-        None
+        false
     }
 
     /// Adds older entries.
     pub(crate) fn history(&mut self, messages: &[MessageNew], has_older: bool) {
-        for message in messages {
+        // New keys are no news to a person.
+        for message in messages.iter().filter(|message| message.event != MessageEvent::Commit) {
             self.insert(message);
         }
         self.has_older = has_older;
@@ -285,6 +314,9 @@ impl Chat {
             self.marks.entry(message.sender_user_id.clone()).or_default();
         }
         self.note(message);
+        if message.event == MessageEvent::Message && self.entries.range(message.sequence..).next().is_none() {
+            self.is_encrypted = Some(message.epoch.is_some());
+        }
         let sender = render::clean(&message.sender_user_id);
         let text = render::text(message);
         let entry = Entry {
@@ -315,6 +347,9 @@ impl Chat {
             is_notice: false,
         };
         self.entries.insert(sent.sequence, entry);
+        if self.notice.as_deref().is_some_and(|notice| notice.starts_with("waiting")) {
+            self.notice = None;
+        }
     }
 
     fn failed(&mut self, client_msg_id: &str, error: &SendError) {
@@ -357,7 +392,7 @@ mod tests {
         let mut chat = chat();
         chat.queued("c1", "hello", 1);
         assert_eq!(chat.pending.len(), 1);
-        assert_eq!(chat.event(sent("c1", 1), 2), None);
+        assert!(!chat.event(sent("c1", 1), 2));
         assert!(chat.pending.is_empty());
         assert_eq!((chat.entries[&1].text.as_str(), chat.tick(1)), ("hello", Tick::Sent));
         chat.event(Event::Delivered(receipt(1)), 3);
@@ -381,8 +416,8 @@ mod tests {
     fn messages_are_kept_once_and_acknowledged() {
         let mut chat = chat();
         let other = message(9, &json!({"conversationId": "g:other"}));
-        assert_eq!(chat.event(Event::Message(Box::new(other)), 1), None);
-        assert_eq!(chat.event(Event::Message(Box::new(message(2, &json!({})))), 1), Some(2));
+        assert!(!chat.event(Event::Message(Box::new(other)), 1));
+        assert!(chat.event(Event::Message(Box::new(message(2, &json!({})))), 1));
         let hidden = tidings_sdk::protocol::MessageHidden {
             conversation_id: chat.conversation.clone(),
             message_id: chat.entries[&2].message_id.clone(),

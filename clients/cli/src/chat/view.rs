@@ -96,6 +96,11 @@ fn title_line(chat: &Chat, zone: &Zone, now_ms: u64) -> Line<'static> {
         let colour = if chat.is_peer_online() { Color::LightGreen } else { Color::Gray };
         spans.push(Span::styled(format!("  {text}"), Style::new().fg(colour)));
     }
+    match chat.is_encrypted {
+        Some(true) => spans.push(Span::styled("  encrypted", Style::new().fg(Color::LightGreen))),
+        Some(false) => spans.push(Span::styled("  NOT encrypted", Style::new().fg(Color::LightRed))),
+        None => {}
+    }
     Line::from(spans)
 }
 

@@ -11,6 +11,9 @@ use crate::{
 pub(crate) struct Args {
     /// A user, or a conversation id.
     with: String,
+    /// Do not encrypt: for whoever has no keys, such as a bot. A conversation that is encrypted stays so.
+    #[arg(long)]
+    clear: bool,
 }
 
 pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
@@ -21,7 +24,9 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
     }
     let service = service.find()?;
     let conversation = names::conversation(&service.user, &args.with)?;
-    // What is shown is acknowledged, and nothing else.
-    let builder = service.client("chat").await?.auto_ack(false);
-    chat::run(builder, &service.user, &conversation).await
+    let (client, events) = service.start().await?;
+    if args.clear {
+        client.set_clear(&conversation, true).await?;
+    }
+    chat::run(client, events, &service.user, &conversation).await
 }

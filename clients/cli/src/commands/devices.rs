@@ -9,7 +9,7 @@ use crate::{
     clock::{Zone, now_ms},
     failure::Result,
     output,
-    service::ServiceArgs,
+    service::{Service as Found, ServiceArgs},
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -87,7 +87,11 @@ impl Service {
 }
 
 pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
-    let http = service.find()?.http("devices").await?;
+    let service = service.find()?;
+    if let Some(Action::Revoke { id }) = &args.action {
+        return revoke(&service, id).await;
+    }
+    let http = service.http("devices").await?;
     let print = |device: &DeviceInfo| {
         if args.json { output::json(device) } else { output::line(&line(device, &Zone::local(), now_ms())) }
     };
@@ -97,7 +101,6 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
             let registration = registration(name, *service, push_token.as_deref());
             print(&http.register_device(id, &registration).await?)?;
         }
-        Action::Revoke { id } => http.revoke_device(id).await?,
         Action::Quiet { minutes } => {
             let until = now_ms().saturating_add(minutes.saturating_mul(MINUTE_MS));
             let before = http.user_settings().await?;
@@ -106,6 +109,8 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
             let text = quiet(&settings, &Zone::local(), now_ms());
             if args.json { output::json(&settings)? } else { output::line(&text)? }
         }
+        // Done above, with the vault.
+        Action::Revoke { .. } => {}
         Action::Block { other } => http.block(other).await?,
         Action::Unblock { other } => http.unblock(other).await?,
         Action::Blocks => {
@@ -123,6 +128,18 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Ends a device's access, and takes it out of the groups that this device is in.
+async fn revoke(service: &Found, id: &str) -> Result<()> {
+    let (client, _) = service.start().await?;
+    let done = async {
+        client.catch_up().await?;
+        client.revoke_device(id).await
+    }
+    .await;
+    client.close().await;
+    Ok(done?)
 }
 
 fn registration(name: &str, service: Option<Service>, token: Option<&str>) -> DeviceRegistration {

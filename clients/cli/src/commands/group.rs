@@ -10,12 +10,13 @@ use tidings_sdk::{
         invites::{InviteAdmission, InviteCreate, InviteInfo, InviteStatus},
     },
 };
+use tidings_secure::Membership;
 
 use crate::{
     clock::{Zone, now_ms},
     failure::Result,
     names, output, render,
-    service::ServiceArgs,
+    service::{Service, ServiceArgs},
 };
 
 const MINUTE_SECONDS: u64 = 60;
@@ -37,6 +38,9 @@ enum Action {
         /// What it is about.
         #[arg(long)]
         description: Option<String>,
+        /// Do not encrypt it: for whoever has no keys, such as a bot.
+        #[arg(long)]
+        clear: bool,
     },
     /// Show a group and its members.
     Show {
@@ -223,14 +227,25 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
     let service = service.find()?;
     let http = service.http("group").await?;
     match args.action {
-        Action::Create { title, members, description } => {
+        Action::Create { title, members, description, clear } => {
             let description = description.map(Some);
             let group = GroupCreate { title, members, description, ..GroupCreate::default() };
-            line(&http.create_group(group).await?)
+            let group = http.create_group(group).await?;
+            if clear {
+                leave_clear(&service, &group.conversation_id).await?;
+            } else {
+                encrypt(&service, &group.conversation_id, true).await?;
+            }
+            line(&group)
         }
         Action::Show { group } => show(&http, &group).await,
         Action::Set(set) => self::set(&http, &set).await,
-        Action::Add { group, users } => line(&http.add_members(&group, &users).await?),
+        Action::Add { group, users } => {
+            let info = http.add_members(&group, &users).await?;
+            // So that they can read what others write from here on.
+            encrypt(&service, &group, false).await?;
+            line(&info)
+        }
         Action::Remove { group, who } => done(http.remove_member(&group, names::user(&who)?).await?, "removed"),
         Action::Leave { group } => done(http.remove_member(&group, &service.user).await?, "left"),
         Action::Role { group, who, role } => {
@@ -240,6 +255,33 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
         Action::Dissolve { group } => done(http.dissolve_group(&group).await?, "dissolved"),
         Action::Door(door) => at_the_door(&http, door).await,
     }
+}
+
+/// Encrypts a group for those who are in it now. One that this device is not in the group of is left as it is, unless it
+/// has just been made.
+async fn encrypt(service: &Service, group: &str, is_new: bool) -> Result<()> {
+    let (client, _) = service.start().await?;
+    let done = async {
+        client.catch_up().await?;
+        if is_new || client.membership(group).await? == Membership::In {
+            client.encrypt(group).await;
+            if client.membership(group).await? != Membership::In {
+                output::note("not encrypted yet: that happens with the first message");
+            }
+        }
+        Ok(())
+    }
+    .await;
+    client.close().await;
+    done
+}
+
+/// Keeps that a group is to be in the clear.
+async fn leave_clear(service: &Service, group: &str) -> Result<()> {
+    let (client, _) = service.start().await?;
+    let kept = client.set_clear(group, true).await;
+    client.close().await;
+    Ok(kept?)
 }
 
 async fn set(http: &Http, set: &SetArgs) -> Result<()> {

@@ -1,6 +1,10 @@
 //! `tidings history`: the last messages of a conversation.
 
-use tidings_sdk::{Http, Page, protocol::MessageNew};
+use tidings_sdk::{
+    Page,
+    protocol::{MessageEvent, MessageNew},
+};
+use tidings_secure::SecureClient;
 
 use crate::{clock::Zone, failure::Result, names, output, render, service::ServiceArgs};
 
@@ -30,9 +34,15 @@ pub(crate) struct Args {
 pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
     let service = service.find()?;
     let conversation = names::conversation(&service.user, &args.of)?;
-    let http = service.http("history").await?;
+    let (client, _) = service.start().await?;
+    let found = async {
+        client.catch_up().await?;
+        last(&client, &conversation, args.before, args.limit).await
+    }
+    .await;
+    client.close().await;
     let zone = Zone::local();
-    for message in last(&http, &conversation, args.before, args.limit).await? {
+    for message in found?.into_iter().filter(|message| args.json || message.event != MessageEvent::Commit) {
         if args.json {
             output::json(&message)?;
         } else {
@@ -45,12 +55,12 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
 }
 
 /// The last messages before a sequence, in order.
-async fn last(http: &Http, conversation: &str, before: u64, limit: u32) -> Result<Vec<MessageNew>> {
+async fn last(client: &SecureClient, conversation: &str, before: u64, limit: u32) -> Result<Vec<MessageNew>> {
     let mut pages = Vec::new();
     let (mut before, mut left) = (before, limit);
     while left > 0 {
         let page = Page { since: None, before: Some(before), limit: Some(left.min(PAGE_MAX)) };
-        let page = http.messages(conversation, page).await?;
+        let page = client.messages(conversation, page).await?;
         let Some(first) = page.messages.first() else { break };
         before = first.sequence;
         left = left.saturating_sub(u32::try_from(page.messages.len()).unwrap_or(u32::MAX));

@@ -16,17 +16,25 @@ use tidings_sdk::{
     Draft, chain,
     media::{Attachment, MediaError, MediaFile, Sealing},
     protocol::{
-        Kind, Payload,
+        Kind, MessageSent, Payload,
         media::{MediaState, PreviewSizeName},
     },
 };
 
+use tidings_secure::{Events, SecureClient};
+
 use crate::{
-    commands::message::numbered,
+    commands::{
+        message::{kept, numbered},
+        send::deliver,
+    },
     failure::{Failure, Result},
     names, output,
     service::ServiceArgs,
 };
+
+/// How long a message waits for its conversation.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -48,9 +56,12 @@ enum Action {
         /// Its type, where its name does not tell.
         #[arg(long)]
         mime: Option<String>,
-        /// Do not encrypt it: the service can look into it.
+        /// Do not encrypt the file: the service can look into it, and show it small.
         #[arg(long)]
         plain: bool,
+        /// Do not encrypt the message either, for whoever has no keys.
+        #[arg(long)]
+        clear: bool,
         /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
@@ -86,8 +97,8 @@ enum Action {
 pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
     let work = async {
         match args.action {
-            Action::Send { to, file, text, mime, plain, json } => {
-                let wanted = Wanted { to, file, text, mime, is_plain: plain, as_json: json };
+            Action::Send { to, file, text, mime, plain, clear, json } => {
+                let wanted = Wanted { to, file, text, mime, is_plain: plain, is_clear: clear, as_json: json };
                 send(service, &wanted).await
             }
             Action::Preview { of, number, size, to, json } => {
@@ -110,36 +121,58 @@ struct Wanted {
     text: String,
     mime: Option<String>,
     is_plain: bool,
+    is_clear: bool,
     as_json: bool,
 }
 
 async fn send(service: &ServiceArgs, wanted: &Wanted) -> Result<()> {
     let service = service.find()?;
     let conversation = names::conversation(&service.user, &wanted.to)?;
-    let http = service.http("media").await?;
-    let begun = if wanted.is_plain { None } else { Some(Begun::of(&wanted.file, &conversation)?) };
-    let sealing = begun.as_ref().map(|begun| begun.sealing.clone());
-    let file = MediaFile::open(&wanted.file, wanted.mime.as_deref(), sealing).await?;
-    let bar = Bar::new();
-    let handle = http.upload_media(&conversation, &file, &|done, total| bar.at(done, total)).await?;
-    bar.0.finish_and_clear();
-    let payload = json!({ "text": wanted.text, "media": file.attachment() });
-    let draft = Draft::payload(Payload::of(&payload)).kind(kind_of(&file.attachment().mime)).media_handle(&handle);
-    let sent = http.send(&conversation, draft, 0).await?;
-    if begun.is_some() {
-        Begun::done(&wanted.file);
-    }
+    let (client, mut events) = service.start().await?;
+    let sent = upload(&client, &mut events, &conversation, wanted).await;
+    client.close().await;
+    let (handle, sent) = sent?;
     if wanted.as_json {
         return output::json(&json!({ "mediaHandle": handle, "sent": sent }));
     }
     output::line(&format!("sent: number {} of {conversation}", sent.sequence))
 }
 
+/// Uploads the file and sends the message; the handle, and the answer.
+async fn upload(
+    client: &SecureClient,
+    events: &mut Events,
+    conversation: &str,
+    wanted: &Wanted,
+) -> Result<(String, MessageSent)> {
+    let http = client.http();
+    let begun = if wanted.is_plain { None } else { Some(Begun::of(&wanted.file, conversation)?) };
+    let sealing = begun.as_ref().map(|begun| begun.sealing.clone());
+    let file = MediaFile::open(&wanted.file, wanted.mime.as_deref(), sealing).await?;
+    let bar = Bar::new();
+    let handle = http.upload_media(conversation, &file, &|done, total| bar.at(done, total)).await?;
+    bar.0.finish_and_clear();
+    let payload = json!({ "text": wanted.text, "media": file.attachment() });
+    let draft = Draft::payload(Payload::of(&payload)).kind(kind_of(&file.attachment().mime)).media_handle(&handle);
+    let sent = deliver(client, events, conversation, draft, wanted.is_clear, PATIENCE).await?;
+    if begun.is_some() {
+        Begun::done(&wanted.file);
+    }
+    Ok((handle, sent))
+}
+
 async fn get(service: &ServiceArgs, of: &str, number: u64, to: Option<PathBuf>) -> Result<()> {
     let service = service.find()?;
     let conversation = names::conversation(&service.user, of)?;
-    let http = service.http("media").await?;
-    let message = numbered(&http, &conversation, number).await?;
+    let (client, _) = service.start().await?;
+    let got = download(&client, &conversation, number, to).await;
+    client.close().await;
+    output::line(&got?.display().to_string())
+}
+
+async fn download(client: &SecureClient, conversation: &str, number: u64, to: Option<PathBuf>) -> Result<PathBuf> {
+    client.catch_up().await?;
+    let message = kept(client, conversation, number).await?;
     let handle =
         message.media_handle.as_deref().ok_or_else(|| Failure::new(format!("number {number} has no media")))?;
     let attachment = attachment_of(message.payload.text())
@@ -153,9 +186,9 @@ async fn get(service: &ServiceArgs, of: &str, number: u64, to: Option<PathBuf>) 
         return Err(Failure::new(format!("{} is there already", path.display())).with_help("name another with --to"));
     }
     let bar = Bar::new();
-    http.download_media(handle, &attachment, &path, &|done, total| bar.at(done, total)).await?;
+    client.http().download_media(handle, &attachment, &path, &|done, total| bar.at(done, total)).await?;
     bar.0.finish_and_clear();
-    output::line(&path.display().to_string())
+    Ok(path)
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]

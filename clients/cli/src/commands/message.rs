@@ -1,17 +1,24 @@
 //! `tidings message`: what one does with a message, and what is known of it.
 
 use serde_json::json;
+use std::time::Duration;
+
 use tidings_sdk::{
     Draft, Http, MessageRef, Page,
-    protocol::{MessageNew, MessageSent, Payload, messages::Tallies},
+    protocol::{MessageNew, MessageSent, messages::Tallies},
 };
+use tidings_secure::{Events, SecureClient};
 
 use crate::{
     clock::Zone,
+    commands::send::deliver,
     failure::{Failure, Result},
     names, output, render,
     service::{Service, ServiceArgs},
 };
+
+/// How long passing on waits for the conversation.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -65,26 +72,40 @@ enum Action {
 pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
     let service = service.find()?;
     let conversation = names::conversation(&service.user, &args.of)?;
-    let http = service.http("message").await?;
-    let message = numbered(&http, &conversation, args.number).await?;
+    let (client, mut events) = service.start().await?;
+    let done = act(&client, &mut events, &service, &conversation, args).await;
+    client.close().await;
+    done
+}
+
+async fn act(
+    client: &SecureClient,
+    events: &mut Events,
+    service: &Service,
+    conversation: &str,
+    args: &Args,
+) -> Result<()> {
+    client.catch_up().await?;
+    let http = client.http();
+    let message = kept(client, conversation, args.number).await?;
     let target = MessageRef::from(&message);
     let sent = match &args.action {
-        Action::Show => return show(&http, &service, &message).await,
-        Action::Thread => return thread(&http, &service, &message).await,
+        Action::Show => return show(client, service, &message).await,
+        Action::Thread => return thread(client, service, &message).await,
         Action::Open => {
-            let opened = http.open(&target).await?;
+            let opened = client.open(&target).await?;
             return output::line(&render::content(&opened));
         }
-        Action::Edit { text } => http.edit(&target, Payload::of(&json!({ "text": text.join(" ") }))).await?,
+        Action::Edit { text } => client.edit(&target, &json!({ "text": text.join(" ") })).await?,
         Action::Delete => http.delete(&target).await?,
-        Action::React { reaction } => http.react(&target, Some(reaction)).await?,
-        Action::Unreact => http.react(&target, None).await?,
-        Action::Vote { choices } => http.vote(&target, choices.iter().map(String::as_str)).await?,
+        Action::React { reaction } => client.react(&target, Some(reaction)).await?,
+        Action::Unreact => client.react(&target, None).await?,
+        Action::Vote { choices } => client.vote(&target, choices).await?,
         Action::Pin => http.pin(&target, true).await?,
         Action::Unpin => http.pin(&target, false).await?,
         Action::Forward { to } => {
             let to = names::conversation(&service.user, to)?;
-            http.send(&to, Draft::forward(&message), 0).await?
+            deliver(client, events, &to, Draft::forward(&message), false, PATIENCE).await?
         }
     };
     done(&sent)
@@ -94,18 +115,26 @@ fn done(sent: &MessageSent) -> Result<()> {
     output::line(&format!("sent: number {} of {}", sent.sequence, sent.conversation_id))
 }
 
-/// The message of a number.
+/// The message of a number, as this device can read it.
+pub(crate) async fn kept(client: &SecureClient, conversation: &str, number: u64) -> Result<MessageNew> {
+    let page = Page { since: Some(number.saturating_sub(1)), before: None, limit: Some(1) };
+    let found = client.messages(conversation, page).await?.messages.pop();
+    let found = found.filter(|message| message.sequence == number);
+    found.ok_or_else(|| Failure::new(format!("there is no number {number} in {conversation}")))
+}
+
+/// The message of a number, as the service has it.
 pub(crate) async fn numbered(http: &Http, conversation: &str, number: u64) -> Result<MessageNew> {
     let page = Page { since: Some(number.saturating_sub(1)), before: None, limit: Some(1) };
     let found = http.messages(conversation, page).await?.messages.pop().filter(|message| message.sequence == number);
     found.ok_or_else(|| Failure::new(format!("there is no number {number} in {conversation}")))
 }
 
-async fn show(http: &Http, service: &Service, message: &MessageNew) -> Result<()> {
-    let zone = Zone::local();
+async fn show(client: &SecureClient, service: &Service, message: &MessageNew) -> Result<()> {
+    let (zone, http) = (Zone::local(), client.http());
     let target = MessageRef::from(message);
     output::line(&render::line(message, &service.user, &zone, false))?;
-    for edit in http.edits(&target, 0).await?.messages {
+    for edit in readable(client, http.edits(&target, 0).await?.messages).await? {
         output::line(&render::line(&edit, &service.user, &zone, false))?;
     }
     for (what, tallies) in
@@ -118,6 +147,12 @@ async fn show(http: &Http, service: &Service, message: &MessageNew) -> Result<()
     Ok(())
 }
 
+/// Entries with what this device can read in them.
+async fn readable(client: &SecureClient, mut messages: Vec<MessageNew>) -> Result<Vec<MessageNew>> {
+    let read = client.with(move |account| account.read_page(&mut messages).map(|()| messages)).await?;
+    Ok(read?)
+}
+
 /// Each choice with how many and, as far as the first page tells, who.
 fn counted(tallies: &Tallies) -> String {
     let one = |(choice, count): (&String, &u64)| {
@@ -128,17 +163,18 @@ fn counted(tallies: &Tallies) -> String {
     tallies.counts.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-async fn thread(http: &Http, service: &Service, message: &MessageNew) -> Result<()> {
-    let zone = Zone::local();
+async fn thread(client: &SecureClient, service: &Service, message: &MessageNew) -> Result<()> {
+    let (zone, http) = (Zone::local(), client.http());
     let mut since = message.sequence;
     loop {
         let page = http.thread(&message.conversation_id, &message.message_id, since).await?;
-        for reply in &page.messages {
-            output::line(&render::line(reply, &service.user, &zone, false))?;
+        let last = page.messages.last().map(|last| last.sequence);
+        for reply in readable(client, page.messages).await? {
+            output::line(&render::line(&reply, &service.user, &zone, false))?;
         }
         since = page.next;
-        if let Some(last) = page.messages.last() {
-            http.read_thread(&message.conversation_id, &message.message_id, last.sequence).await?;
+        if let Some(last) = last {
+            http.read_thread(&message.conversation_id, &message.message_id, last).await?;
         }
         if !page.has_more {
             return Ok(());

@@ -1,6 +1,7 @@
-//! `tidings send`: one message, by HTTP.
+//! `tidings send`: one message.
 //!
-//! A socket would have to take over what the user missed, and acknowledge none of it.
+//! What the user has missed comes before it, into the vault: a message is encrypted for those who are in the conversation
+//! by now.
 
 use std::time::Duration;
 
@@ -10,12 +11,13 @@ use tidings_sdk::{
     Draft, Http,
     protocol::{MessageSent, http::ReceiptStatus},
 };
+use tidings_secure::{Event, Events, SecureClient, Waiting};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     clock::now_ms,
     commands::message::numbered,
-    failure::{Failure, Result},
+    failure::{Failure, NOT_RUNNING_HELP, Result},
     names, output,
     service::ServiceArgs,
 };
@@ -47,9 +49,12 @@ pub(crate) struct Args {
     /// A poll with these choices; the text is the question.
     #[arg(long, value_name = "CHOICE")]
     poll: Vec<String>,
-    /// Send it in so many seconds.
-    #[arg(long, value_name = "SECONDS", conflicts_with = "wait")]
+    /// Send it in so many seconds. The service keeps it until then, in the clear.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "wait", requires = "clear")]
     later: Option<u64>,
+    /// Do not encrypt: for whoever has no keys, such as a bot. A conversation that is encrypted stays so.
+    #[arg(long)]
+    clear: bool,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -79,9 +84,9 @@ struct Report<'a> {
 pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
     let service = service.find()?;
     let conversation = names::conversation(&service.user, &args.to)?;
-    let http = service.http("send").await?;
-    let draft = draft(&http, &conversation, &args).await?;
     if let Some(seconds) = args.later {
+        let http = service.http("send").await?;
+        let draft = draft(&http, &conversation, &args).await?;
         let at = now_ms().saturating_add(seconds.saturating_mul(1000));
         let scheduled = http.schedule(&conversation, draft, at).await?;
         if args.json {
@@ -89,11 +94,20 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
         }
         return output::line(&format!("to be sent in {seconds} s to {conversation}: {}", scheduled.message_id));
     }
-    let sent = http.send(&conversation, draft, 0).await?;
-    let status = match args.wait {
-        Some(wait) => Some(wait_for(&http, &sent, wait, Duration::from_secs(args.timeout)).await?),
-        None => None,
-    };
+    let (client, mut events) = service.start().await?;
+    let done = async {
+        let draft = draft(client.http(), &conversation, &args).await?;
+        let patience = Duration::from_secs(args.timeout);
+        let sent = deliver(&client, &mut events, &conversation, draft, args.clear, patience).await?;
+        let status = match args.wait {
+            Some(wait) => Some(wait_for(client.http(), &sent, wait, patience).await?),
+            None => None,
+        };
+        Ok::<_, Failure>((sent, status))
+    }
+    .await;
+    client.close().await;
+    let (sent, status) = done?;
     if args.json {
         return output::json(&Report { sent: &sent, status });
     }
@@ -103,6 +117,64 @@ pub(crate) async fn run(service: &ServiceArgs, args: Args) -> Result<()> {
         Some(ReceiptStatus::Read) => "read",
     };
     output::line(&format!("{mark}: number {} of {conversation}", sent.sequence))
+}
+
+/// Sends a message and waits until it is accepted. What cannot go soon is taken back, so that it does not go later
+/// behind the user's back.
+pub(crate) async fn deliver(
+    client: &SecureClient,
+    events: &mut Events,
+    conversation: &str,
+    draft: Draft,
+    is_clear: bool,
+    patience: Duration,
+) -> Result<MessageSent> {
+    if is_clear {
+        client.set_clear(conversation, true).await?;
+    }
+    let sending = client.send(conversation, draft).await;
+    let id = sending.client_msg_id().to_owned();
+    let mut accepted = std::pin::pin!(sending);
+    let mut end = std::pin::pin!(sleep(patience));
+    let mut why = None;
+    let failure = loop {
+        let event = tokio::select! {
+            biased;
+            answer = &mut accepted => return Ok(answer?),
+            event = events.next() => event,
+            () = &mut end => break waiting(conversation, why.as_ref()),
+        };
+        match event {
+            Some(Event::Waiting { conversation_id, reason }) if conversation_id == conversation => {
+                if matches!(reason, Waiting::Keys { .. } | Waiting::Founding) {
+                    break waiting(conversation, Some(&reason));
+                }
+                why = Some(reason);
+            }
+            Some(Event::Failed { error }) => break Failure::new(error),
+            Some(_) => {}
+            // The client has stopped; the answer says why.
+            None => return Ok(accepted.await?),
+        }
+    };
+    client.withdraw(conversation, &id).await?;
+    Err(failure)
+}
+
+/// Why a message does not go.
+fn waiting(conversation: &str, reason: Option<&Waiting>) -> Failure {
+    match reason {
+        Some(Waiting::Keys { user_id }) => Failure::new(format!("not sent: {user_id} has no device with keys yet"))
+            .with_help(
+                "they have one when they have run `tidings chat` or `tidings tail` once; --clear sends it unencrypted",
+            ),
+        Some(Waiting::Founding) => Failure::new(format!("not sent: {conversation} is not encrypted yet"))
+            .with_help("an admin encrypts it, by sending something; --clear sends it unencrypted"),
+        Some(Waiting::BeingAdded) => Failure::new("not sent: this device has not been added to the conversation yet")
+            .with_help("a device of a member adds it when it is connected: try again, with a longer --timeout"),
+        Some(Waiting::Service(why)) => Failure::new(format!("not sent: {why}")).with_help(NOT_RUNNING_HELP),
+        _ => Failure::new("not sent in time").with_help(NOT_RUNNING_HELP),
+    }
 }
 
 async fn draft(http: &Http, conversation: &str, args: &Args) -> Result<Draft> {
