@@ -103,7 +103,7 @@ impl Phone {
 
     async fn read(&mut self, group: &mut Group, sequence: u64) -> String {
         match self.hear(group, sequence).await {
-            Processed::Message { content, .. } => content.unwrap().body.as_str().unwrap().to_owned(),
+            Processed::Message { content, .. } => content.unwrap().said().unwrap().to_owned(),
             other => panic!("{other:?}"),
         }
     }
