@@ -87,6 +87,7 @@ impl From<SecureError> for Failure {
         match error {
             SecureError::Http(error) => error.into(),
             SecureError::Media(error) => error.into(),
+            SecureError::Refused(error) => error.into(),
             error => Self::new(chain(&error)),
         }
     }

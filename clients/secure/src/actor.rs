@@ -47,6 +47,8 @@ pub(crate) type SendReply = oneshot::Sender<Result<MessageSent, SecureSendError>
 pub(crate) enum Command {
     Send {
         send: Box<MessageSend>,
+        /// It is in the vault.
+        kept: oneshot::Sender<()>,
         reply: SendReply,
     },
     Withdraw {
@@ -229,11 +231,13 @@ impl Actor {
 
     async fn command(&mut self, command: Command) -> Result<(), Stop> {
         match command {
-            Command::Send { send, reply } => {
+            Command::Send { send, kept, reply } => {
                 if let Err(error) = self.account.queue(&send) {
                     let _ = reply.send(Err(error.into()));
                     return Ok(());
                 }
+                // Whoever asked may not wait.
+                let _ = kept.send(());
                 self.work.replies.insert(send.client_msg_id.clone(), reply);
                 self.drive(&send.conversation_id).await
             }

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use tidings_mls::{Content, Device, SafetyNumber};
 use tidings_sdk::{
-    Client, ClientBuilder, ConnectError, Draft, Http, MessageRef, Page, RequestError, SendError,
+    Client, ClientBuilder, ConnectError, Draft, Http, MessageRef, Page, RequestError, SendError, Status,
     protocol::{Kind, MessageNew, MessageSent, Payload, SessionReady, UserPresence, http::MessagePage},
 };
 use tidings_vault::{Hit, Query, RecoveryKey, Restored, Unlock, VaultError};
@@ -68,14 +68,15 @@ impl SecureClient {
         Ok((Self { commands, client, http, user: user.to_owned() }, Events::new(told)))
     }
 
-    /// Queues a message; when this has answered, it is in the vault or has been refused. It is encrypted when it goes.
+    /// Takes a message to be sent, and answers a future of what becomes of it. [`Sending::queued`] tells when it is in the
+    /// vault: from there on it is sent whatever happens to this process. It is encrypted when it goes.
     pub async fn send(&self, conversation: &str, draft: Draft) -> Sending {
         let send = Box::new(draft.into_send(conversation, now_ms()));
-        let (reply, answer) = oneshot::channel();
+        let ((reply, answer), (kept, queued)) = (oneshot::channel(), oneshot::channel());
         let client_msg_id = send.client_msg_id.clone();
         // If the task has ended, the reply is dropped, and the future says so.
-        let _ = self.commands.send(Command::Send { send, reply }).await;
-        Sending { conversation_id: conversation.to_owned(), client_msg_id, answer }
+        let _ = self.commands.send(Command::Send { send, kept, reply }).await;
+        Sending { conversation_id: conversation.to_owned(), client_msg_id, queued, answer }
     }
 
     /// Takes a message back that is queued and not on its way. `false` where it is too late.
@@ -253,8 +254,17 @@ impl SecureClient {
             // Whoever asked may have gone.
             let _ = reply.send(work(account));
         });
-        self.commands.send(Command::With(work)).await.map_err(|_| SecureError::Stopped)?;
-        answer.await.map_err(|_| SecureError::Stopped)
+        self.commands.send(Command::With(work)).await.map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())
+    }
+
+    /// Why nobody answers.
+    fn stopped(&self) -> SecureError {
+        match &*self.client.status().borrow() {
+            Status::Stopped(ConnectError::Closed) => SecureError::Stopped,
+            Status::Stopped(error) => SecureError::Refused(*error),
+            _ => SecureError::Stopped,
+        }
     }
 
     async fn vault<T: Send + 'static>(
@@ -266,8 +276,8 @@ impl SecureClient {
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, SecureError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| SecureError::Stopped)?;
-        answer.await.map_err(|_| SecureError::Stopped)
+        self.commands.send(command(reply)).await.map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())
     }
 
     /// Says that the user has read everything up to this sequence.
@@ -322,12 +332,13 @@ impl SecureClient {
     }
 }
 
-/// A message on its way. Dropped, it is sent all the same.
+/// A message on its way. Dropped, it is sent all the same, unless the process ends before it is queued.
 #[derive(Debug)]
 #[must_use = "await it to know whether the message was accepted"]
 pub struct Sending {
     conversation_id: String,
     client_msg_id: String,
+    queued: oneshot::Receiver<()>,
     answer: oneshot::Receiver<Result<MessageSent, SecureSendError>>,
 }
 
@@ -340,6 +351,11 @@ impl Sending {
     /// The name by which events speak of the message.
     pub fn client_msg_id(&self) -> &str {
         &self.client_msg_id
+    }
+
+    /// Waits until the message is in the vault. `false` where it could not be put there: awaiting says why.
+    pub async fn queued(&mut self) -> bool {
+        (&mut self.queued).await.is_ok()
     }
 
     /// Waits until the service has accepted the message, or it has failed.

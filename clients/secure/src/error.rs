@@ -1,7 +1,7 @@
 //! What can go wrong.
 
 use tidings_mls::{Device, InvalidDevice, KeyPackageError};
-use tidings_sdk::{BuildError, HttpError, SendError, media::MediaError};
+use tidings_sdk::{BuildError, ConnectError, HttpError, SendError, media::MediaError};
 use tidings_vault::{BackupError, VaultError};
 
 /// An account cannot be opened.
@@ -102,6 +102,9 @@ pub enum SecureError {
     /// The other device, or the service, is not who the code says.
     #[error("{0}")]
     Link(&'static str),
+    /// The client has stopped, for the service refuses it.
+    #[error(transparent)]
+    Refused(#[from] ConnectError),
     /// The client has stopped.
     #[error("the client has stopped")]
     Stopped,

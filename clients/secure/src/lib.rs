@@ -31,7 +31,7 @@
 //!
 //! # What it promises
 //!
-//! - A message that was taken is in the vault before anything else happens, and is sent by this or by a later start, once.
+//! - A message that was queued is in the vault, and is sent by this or by a later start, once.
 //! - No key is used twice, and nothing that was read is lost, whenever the process ends: what changes goes in one
 //!   transaction.
 //! - A conversation is encrypted unless the user has said of it that it is to be in the clear, and once it is encrypted

@@ -18,7 +18,8 @@ fn package_with(user: &User, device: &str, number: u8, change: impl Fn(&mut KeyP
         suite: 1,
         identity: identity.as_bytes(),
         signature_key: &KEY,
-        not_after: now_ms() / 1000 + 3600,
+        // The same package, the same day.
+        not_after: (now_ms() / 86_400_000 + 2) * 86_400,
         is_last_resort: false,
         number,
     };

@@ -192,7 +192,7 @@ fn a_client_that_is_cut_off_anywhere_sends_each_message_once() {
         inner.block_on(async {
             let a = Phone::open(&alice, "phone", folder.clone());
             for text in some {
-                drop(a.client.send(&conversation, Draft::text(text)).await);
+                assert!(a.client.send(&conversation, Draft::text(text)).await.queued().await);
             }
             // From before it is connected to after the answers.
             tokio::time::sleep(Duration::from_millis(25 * (round as u64).pow(2))).await;

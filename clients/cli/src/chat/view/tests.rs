@@ -48,7 +48,7 @@ fn a_chat_has_names_times_days_and_ticks() {
     assert_eq!(
         rows(&mut chat, 40, 12),
         [
-            " bob  online",
+            " bob  online  NOT encrypted",
             "",
             "",
             "     ── Monday 23 November 2026 ──",
