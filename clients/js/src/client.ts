@@ -5,6 +5,7 @@ import type {
 } from "./frames.ts";
 import { CallError, Http, path, type HttpConfig } from "./http.ts";
 import { Backoff } from "./machine/backoff.ts";
+import { report } from "./report.ts";
 import { MemoryStore, type Place, type Store } from "./store.ts";
 import { CallTransport, type SocketLike } from "./transport.ts";
 
@@ -551,12 +552,4 @@ export class Client {
 function renewal(session: SessionReady, chance: number): number {
   const life = session.reconnectBefore - session.serverTs;
   return Date.now() + life * (0.8 + 0.15 * chance);
-}
-
-/** Tells an error to whoever watches for those that nobody caught. */
-function report(error: unknown): void {
-  if (typeof reportError === "function") return reportError(error);
-  setTimeout(() => {
-    throw error;
-  });
 }

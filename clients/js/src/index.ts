@@ -7,4 +7,5 @@ export * from "./http.ts";
 export { Backoff, fullJitter } from "./machine/backoff.ts";
 export * from "./media.ts";
 export * from "./store.ts";
+export * from "./tabs.ts";
 export { CallTransport, type SocketLike } from "./transport.ts";
