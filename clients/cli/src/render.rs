@@ -89,7 +89,6 @@ pub(crate) fn note(event: &Event) -> Option<String> {
         Event::SafetyNumberChanged { user_id, was_verified: false } => {
             format!("the devices of {} have changed", clean(user_id))
         }
-        Event::HistoryReceived { messages } => format!("{messages} messages came from another device"),
         _ => return None,
     })
 }

@@ -50,11 +50,6 @@ pub enum Event {
         /// Why.
         error: String,
     },
-    /// History of another device of the user has come.
-    HistoryReceived {
-        /// Messages that were not here before.
-        messages: u64,
-    },
 }
 
 /// What a conversation waits for.

@@ -5,11 +5,12 @@
 #[path = "../../../clients/mls/tests/mls/peer.rs"]
 mod peer;
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidings_tests::{Http, Socket, User, direct, fresh, now_ms, repository};
+use tidings_tests::{Http, Socket, User, direct, eventually, fresh, now_ms, repository};
+use tokio::time::sleep;
 
 use self::peer::Peer;
 use crate::secure::Phone;
@@ -145,6 +146,35 @@ async fn rust_begins_and_typescript_answers() {
     b.hears(&conversation, "without the tablet").await;
     let roster = b.peer.get(&b.name, "state", &json!({}))["roster"].to_string();
     assert!(!roster.contains("tablet"), "{roster}");
+}
+
+#[tokio::test]
+async fn typescript_has_lost_its_welcome_and_is_added_anew() {
+    let Some(peer) = start() else { return };
+    let (alice, bob) = (User::new("alice"), User::new("bob"));
+    let conversation = direct(&alice, &bob);
+    let mut a = Phone::new(&alice, "phone").await;
+    let mut b = Theirs::new(&peer, &bob, "web").await;
+    a.say(&conversation, "you will not read this").await;
+    let lost = b.socket.expect("mailbox.new").await["mailId"].clone();
+    b.http.post("/mailbox/acks", &json!({ "mailIds": [lost] })).await.ok();
+    // Who has just been added is not added again at once, so it asks until it is.
+    let path = format!("/mailbox/{}/phone", alice.id);
+    eventually("another Welcome", || async {
+        let wish = json!({
+            "clientMailId": fresh("r"), "kind": "rejoin", "payload": { "v": 1 }, "conversationId": conversation,
+        });
+        b.http.post(&path, &wish).await.ok();
+        sleep(Duration::from_secs(1)).await;
+        let page = b.http.get("/mailbox").await.ok();
+        page["mail"].as_array().is_some_and(|mail| !mail.is_empty()).then_some(())
+    })
+    .await;
+    b.join().await;
+    a.say(&conversation, "but this").await;
+    b.hears(&conversation, "but this").await;
+    b.say(&conversation, "I do").await;
+    a.hears(&conversation, "I do").await;
 }
 
 #[tokio::test]

@@ -63,7 +63,13 @@ fn table(conversations: &[ConversationSummary], me: &str, zone: &Zone, now_ms: u
         };
         let mentions = if row.mentions > 0 { format!("  {} mention you", row.mentions) } else { String::new() };
         let flag = |is: bool, name: &str| if is { format!("  {name}") } else { String::new() };
-        let flags = [flag(row.pinned, "pinned"), flag(row.muted, "muted"), flag(row.archived, "archived")].concat();
+        let flags = [
+            flag(!row.encrypted, "NOT encrypted"),
+            flag(row.pinned, "pinned"),
+            flag(row.muted, "muted"),
+            flag(row.archived, "archived"),
+        ]
+        .concat();
         format!("{title}{pad}  {}{unread}{mentions}{flags}", zone.short(row.last_ts, now_ms))
     };
     conversations.iter().zip(&titles).map(line).collect()
@@ -90,7 +96,7 @@ mod tests {
             title: conversation.strip_prefix("g:").map(|_| "The team".into()),
             avatar: None,
             ttl_seconds: None,
-            encrypted: false,
+            encrypted: !muted,
             last_ts,
             last_message: None,
         };
@@ -99,7 +105,7 @@ mod tests {
             table(&rows, "alice", &Zone::utc(), at),
             [
                 "bob                   12:03  2 unread  1 mention you",
-                "The team  g:the-team  23 Nov  100+ unread  50 mention you  pinned  muted  archived"
+                "The team  g:the-team  23 Nov  100+ unread  50 mention you  NOT encrypted  pinned  muted  archived"
             ]
         );
     }
