@@ -45,6 +45,8 @@ impl Theirs {
         let mail = self.socket.expect("mailbox.new").await;
         self.peer.get(&self.name, "join", &json!({ "welcome": mail["payload"] }));
         self.http.post("/mailbox/acks", &json!({ "mailIds": [mail["mailId"]] })).await.ok();
+        // What came before the commit of the Welcome is not for this device.
+        self.taken = self.taken.max(mail["sequence"].as_u64().unwrap());
     }
 
     /// The next entry of another device, with what was in it.
