@@ -1,4 +1,4 @@
-//! The local OIDC issuer: it publishes the keys, and hands browsers a token for the asking.
+//! The local OIDC issuer: it publishes the keys, hands browsers a token for the asking, and serves them the web client.
 //!
 //! It listens on loopback only, and answers only loopback names and origins: else any web page
 //! that the developer opens could become any user of the local stack.
@@ -14,6 +14,8 @@ use tiny_http::{Header, Method, Request, Response, Server};
 use crate::clock::now_ms;
 use crate::failure::{Failure, Result};
 use crate::keys::{self, SigningKey};
+use crate::site::{self, Page};
+use crate::state::State;
 use crate::token::{self, Claims};
 
 pub(crate) const TOKEN_LIFETIME_S: u32 = 12 * 3600;
@@ -25,12 +27,26 @@ pub(crate) struct Issuer<'a> {
     pub(crate) keys: Vec<SigningKey>,
 }
 
+/// What is served, and where it lies.
+pub(crate) struct Served<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) audience: &'a str,
+    pub(crate) keys: &'a Path,
+    pub(crate) site: &'a Path,
+    pub(crate) state: &'a Path,
+}
+
 /// Serves until the process is ended.
-pub(crate) fn serve(url: &str, audience: &str, keys_dir: &Path, port: u16) -> Result<()> {
+pub(crate) fn serve(served: &Served<'_>, port: u16) -> Result<()> {
+    let (url, audience, keys_dir) = (served.issuer, served.audience, served.keys);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let server = Server::http(address).map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
     println!("{url} on http://{address}");
     for mut request in server.incoming_requests() {
+        if let Some(page) = page(served, &request) {
+            respond(request, page);
+            continue;
+        }
         // Read anew each time: `cargo dev token` may have made a key since.
         let (status, body) = match keys::load_all(keys_dir) {
             Ok(keys) => answer(&Issuer { url, audience, keys }, &mut request),
@@ -46,16 +62,40 @@ pub(crate) fn serve(url: &str, audience: &str, keys_dir: &Path, port: u16) -> Re
             headers.push(("Access-Control-Allow-Headers", "content-type".to_owned()));
             headers.push(("Access-Control-Allow-Methods", "GET, POST".to_owned()));
         }
-        let mut response = Response::from_string(body.to_string()).with_status_code(status);
-        for (name, value) in headers {
-            if let Ok(header) = Header::from_bytes(name, value) {
-                response.add_header(header);
-            }
-        }
-        // The client may be gone; the next one is served all the same.
-        let _ = request.respond(response);
+        respond(request, Page { status, headers, body: body.to_string().into_bytes() });
     }
     Ok(())
+}
+
+fn respond(request: Request, page: Page) {
+    let mut response = Response::from_data(page.body).with_status_code(page.status);
+    for (name, value) in page.headers {
+        if let Ok(header) = Header::from_bytes(name, value) {
+            response.add_header(header);
+        }
+    }
+    // The client may be gone; the next one is served all the same.
+    let _ = request.respond(response);
+}
+
+/// What the web client is made of; none where it is the issuer's to answer.
+fn page(served: &Served<'_>, request: &Request) -> Option<Page> {
+    let path = request.url().split('?').next().unwrap_or_default();
+    let is_own = matches!(path, "/jwks.json" | "/token") || path.starts_with("/.well-known/");
+    let is_here = header(request, "Host").is_some_and(|host| is_loopback(&host));
+    if *request.method() != Method::Get || is_own || !is_here {
+        return None;
+    }
+    if path != "/config.json" {
+        return Some(site::page(served.site, path));
+    }
+    let deployment = State::read(served.state).ok().flatten().and_then(|state| state.deployment);
+    let (status, body) = deployment.map_or_else(
+        || (503, json!({ "error": "nothing is deployed yet" })),
+        |deployment| (200, site::config(served.issuer, &deployment)),
+    );
+    let headers = vec![("Content-Type", "application/json".to_owned()), ("Cache-Control", "no-store".to_owned())];
+    Some(Page { status, headers, body: body.to_string().into_bytes() })
 }
 
 fn answer(issuer: &Issuer<'_>, request: &mut Request) -> (u16, Value) {

@@ -20,10 +20,12 @@ mod process;
 mod progress;
 mod python;
 mod services;
+mod site;
 mod stack;
 mod state;
 mod status;
 mod token;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -59,6 +59,16 @@ impl Paths {
         self.root.join("localstack/dlq")
     }
 
+    /// The clients in TypeScript.
+    pub(crate) fn clients(&self) -> PathBuf {
+        self.root.join("clients")
+    }
+
+    /// The web client, built.
+    pub(crate) fn site(&self) -> PathBuf {
+        self.clients().join("web/dist")
+    }
+
     pub(crate) fn emulator(&self) -> PathBuf {
         self.root.join("localstack/emulator")
     }

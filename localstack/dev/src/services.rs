@@ -50,6 +50,10 @@ pub(crate) fn start_issuer(paths: &Paths, state: &State, python: &Path) -> Resul
         oidc_port(state.port).to_string(),
         "--issuer".to_owned(),
         state.issuer_url(),
+        "--site".to_owned(),
+        path_text(&paths.site()),
+        "--state".to_owned(),
+        path_text(&paths.state_file()),
     ];
     process::spawn_daemon(python, paths.program(), &arguments, &paths.log("oidc"))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -70,8 +71,12 @@ pub(crate) struct Function {
 
 impl State {
     pub(crate) fn load(paths: &Paths) -> Result<Option<Self>> {
-        let file = paths.state_file();
-        let text = match fs::read_to_string(&file) {
+        Self::read(&paths.state_file())
+    }
+
+    /// As another process of the same stack reads it.
+    pub(crate) fn read(file: &Path) -> Result<Option<Self>> {
+        let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => {

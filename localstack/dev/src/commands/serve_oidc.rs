@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failure::Result;
-use crate::issuer;
+use crate::issuer::{self, Served};
 use crate::state::AUDIENCE;
 
 #[derive(clap::Args)]
@@ -14,8 +14,16 @@ pub(crate) struct Args {
     port: u16,
     #[arg(long)]
     issuer: String,
+    /// Where the web client's files are, once it is built.
+    #[arg(long)]
+    site: PathBuf,
+    /// What tells where the stack is, once it is deployed.
+    #[arg(long)]
+    state: PathBuf,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    issuer::serve(&args.issuer, AUDIENCE, &args.keys_dir, args.port)
+    let served =
+        Served { issuer: &args.issuer, audience: AUDIENCE, keys: &args.keys_dir, site: &args.site, state: &args.state };
+    issuer::serve(&served, args.port)
 }

@@ -11,6 +11,7 @@ use crate::paths::Paths;
 use crate::python;
 use crate::stack::{self, Options};
 use crate::status::{self, Condition};
+use crate::web;
 
 /// What pytest answers where a filter leaves it nothing to run.
 const PYTEST_NOTHING_FOUND: i32 = 5;
@@ -38,7 +39,15 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
         interrupt::check()?;
         // A filter asks for some tests; new seeds are none of them.
         let seeds = args.filter.is_some() || succeeded(simulator(paths).args(["--for", NEW_SEEDS_TIME]))?;
-        let parts = [(rust, "the Rust tests"), (parity, "the emulator's parity tests"), (seeds, "the simulation")];
+        interrupt::check()?;
+        // A filter names tests of one of these parts; `browser` is this one.
+        let web = args.filter.as_deref().is_some_and(|filter| !"browser".contains(filter)) || web_tests(paths)?;
+        let parts = [
+            (rust, "the Rust tests"),
+            (web, "the clients in TypeScript"),
+            (parity, "the emulator's parity tests"),
+            (seeds, "the simulation"),
+        ];
         let failed: Vec<&str> = parts.iter().filter(|(passed, _)| !passed).map(|(_, part)| *part).collect();
         if failed.is_empty() { Ok(()) } else { Err(Failure::new(format!("{} failed", failed.join(" and ")))) }
     });
@@ -79,6 +88,12 @@ fn rust_tests(paths: &Paths, filter: Option<&str>) -> Command {
     }
     command.args(filter);
     command
+}
+
+/// In Node and in a browser, each against the stack.
+fn web_tests(paths: &Paths) -> Result<bool> {
+    let status = serde_json::to_string(&status::read(paths)?).context(|| "cannot say what runs".to_owned())?;
+    web::test(paths, &status)
 }
 
 fn parity_tests(paths: &Paths, filter: Option<&str>) -> Result<bool> {

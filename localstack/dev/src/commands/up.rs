@@ -9,8 +9,10 @@ use crate::function_logs::Reader;
 use crate::interrupt;
 use crate::paths::Paths;
 use crate::services;
+use crate::site;
 use crate::stack::{self, Change, Options, Outcome};
 use crate::state::{State, Target};
+use crate::web::{self, Web};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -38,7 +40,8 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
         paths,
         Options { port: args.port, target: args.target, release: args.release, persist: args.persist, faults: false },
     )?;
-    println!("{}", summary(&outcome, started.elapsed()));
+    let web = web::build(paths)?;
+    println!("{}", summary(&outcome, &web, started.elapsed()));
     if args.detach || !outcome.started {
         return Ok(());
     }
@@ -51,7 +54,7 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
     followed
 }
 
-fn summary(outcome: &Outcome, elapsed: Duration) -> String {
+fn summary(outcome: &Outcome, web: &Web, elapsed: Duration) -> String {
     let what = match (outcome.started, outcome.change) {
         (true, _) => "Tidings is up",
         (false, Change::Nothing) => "Tidings runs already, and nothing changed",
@@ -60,6 +63,14 @@ fn summary(outcome: &Outcome, elapsed: Duration) -> String {
     };
     let state = &outcome.state;
     let deployment = &outcome.deployment;
+    let web = match (web, state.target) {
+        (Web::Missing(reason), _) => format!("not here: {reason}"),
+        (Web::Built, Target::Localstack) => "not served beside LocalStack".to_owned(),
+        (Web::Built, Target::Emulator) => {
+            let users = site::USERS.map(|user| format!("{}/#user={user}", state.issuer_url()));
+            format!("{} or, to try two side by side,\n             {} and {}", state.issuer_url(), users[0], users[1])
+        }
+    };
     format!(
         "{what} ({:.1} s)
 
@@ -67,6 +78,7 @@ fn summary(outcome: &Outcome, elapsed: Duration) -> String {
   HTTP       {}
   AWS        {}
   Identity   {}
+  Web client {web}
 
 Try, in two terminals:
   cargo tidings chat bob --as alice

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { accessible, hasBrowser, launch, named, PATIENCE_MS, shot, signIn, site, startChat, write } from "./support.mjs";
+
+if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
+const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
+
+let browser;
+before(async () => { if (hasBrowser) browser = await launch(); });
+after(() => browser?.close());
+
+browserTest("two users chat, with ticks, replies, reactions, edits, deletions and threads", async () => {
+  const [alice, bob] = [named("alice"), named("bob")];
+  const one = await signIn(browser, alice);
+  await startChat(one.page, bob);
+  await write(one.page, "Hello, Bob");
+  await one.page.getByRole("img", { name: "Sent" }).waitFor();
+  const other = await signIn(browser, bob);
+  await one.page.getByRole("img", { name: "Delivered" }).waitFor();
+  await other.page.getByText("Hello, Bob").click();
+  await one.page.getByRole("img", { name: "Read" }).waitFor();
+
+  const bubble = other.page.getByRole("article").filter({ hasText: "Hello, Bob" }).first();
+  await bubble.hover();
+  await bubble.getByRole("button", { name: "Reply" }).click();
+  await write(other.page, "And hello to you");
+  await one.page.getByRole("article").filter({ hasText: "And hello to you" }).getByText("Hello, Bob").waitFor();
+  await bubble.hover();
+  await bubble.getByRole("button", { name: "React", exact: true }).click();
+  await bubble.getByRole("button", { name: "React with ❤️" }).click();
+  await one.page.getByRole("button", { name: `❤️ by ${bob}` }).waitFor();
+
+  const mine = one.page.getByRole("article").filter({ hasText: /Hello, (dear )?Bob/ }).first();
+  await mine.hover();
+  await mine.getByRole("button", { name: "Edit" }).click();
+  await write(one.page, "Hello, dear Bob");
+  await other.page.getByRole("article").filter({ hasText: "Hello, dear Bob" }).getByText("edited").first().waitFor();
+
+  await mine.hover();
+  await mine.getByRole("button", { name: "Open thread" }).click();
+  const thread = one.page.getByRole("complementary", { name: "Thread" });
+  await thread.getByRole("textbox").fill("In the thread");
+  await thread.getByRole("textbox").press("Enter");
+  await other.page.getByRole("button", { name: "1 reply" }).waitFor();
+  await shot(one.page, "thread-light");
+  await accessible(one.page, "a thread");
+  await thread.getByRole("button", { name: "Close the thread" }).click();
+
+  await write(one.page, "A slip");
+  await other.page.getByRole("log").getByText("A slip").waitFor();
+  one.page.once("dialog", (dialog) => dialog.accept());
+  const slip = one.page.getByRole("article").filter({ hasText: "A slip" });
+  await slip.getByRole("img", { name: /Delivered|Read/ }).waitFor();
+  await slip.hover();
+  await slip.getByRole("button", { name: "Delete" }).click();
+  await other.page.getByRole("log").getByText("This message was deleted").waitFor();
+  await shot(one.page, "chat-light");
+  await accessible(one.page, "a conversation");
+
+  // The whole by the keyboard, narrow and dark.
+  await other.page.emulateMedia({ colorScheme: "dark" });
+  await other.page.setViewportSize({ width: 390, height: 780 });
+  await shot(other.page, "chat-dark-narrow");
+  await accessible(other.page, "a conversation, dark and narrow");
+  await other.page.getByRole("button", { name: "Back" }).press("Enter");
+  await other.page.getByRole("heading", { name: "Chats" }).waitFor();
+  await shot(other.page, "list-dark-narrow");
+  await accessible(other.page, "the list, dark and narrow");
+  await other.page.getByRole("navigation").getByRole("button").first().press("Enter");
+  await other.page.getByRole("textbox", { name: "Message" }).press("Escape");
+  await other.page.getByRole("heading", { name: "Chats" }).waitFor();
+  assert.deepEqual([...one.faults, ...other.faults], []);
+  await Promise.all([one.context.close(), other.context.close()]);
+});
+
+browserTest("what is written offline waits, and is sent once when one is back, also after a reload", async () => {
+  const [alice, bob] = [named("off-alice"), named("off-bob")];
+  const one = await signIn(browser, alice);
+  const other = await signIn(browser, bob);
+  await startChat(one.page, bob);
+  await write(one.page, "Before");
+  await other.page.getByText("Before").first().click();
+  // The worker has kept the application by then.
+  await one.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await one.page.reload();
+  await one.page.getByText("Before").first().click();
+  await one.context.setOffline(true);
+  await one.page.evaluate(() => window.dispatchEvent(new Event("offline")));
+  await one.page.reload();
+  await one.page.getByText("You are offline").waitFor();
+  await one.page.getByText("Before").first().click();
+  await write(one.page, "From the tunnel");
+  await one.page.getByRole("img", { name: "Waiting to be sent" }).waitFor();
+  await shot(one.page, "offline-light");
+  await accessible(one.page, "offline");
+  await one.page.reload();
+  await one.page.getByText("Before").first().click();
+  await one.page.getByRole("img", { name: "Waiting to be sent" }).waitFor();
+  await one.context.setOffline(false);
+  await other.page.getByRole("log").getByText("From the tunnel").waitFor();
+  await one.page.getByText("You are offline").waitFor({ state: "detached" });
+  assert.equal(await other.page.getByRole("log").getByText("From the tunnel").count(), 1);
+  assert.equal(await one.page.getByRole("log").getByText("From the tunnel").count(), 1);
+  await Promise.all([one.context.close(), other.context.close()]);
+});
+
+browserTest("a group with media, where sockets are blocked for one", async () => {
+  const [alice, bob] = [named("grp-alice"), named("grp-bob")];
+  const one = await signIn(browser, alice);
+  const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, colorScheme: "dark" });
+  // What a proxy that knows no sockets looks like.
+  await context.addInitScript(() => {
+    globalThis.WebSocket = class extends EventTarget {
+      constructor() {
+        super();
+        setTimeout(() => this.onerror?.(new Event("error")), 5);
+      }
+      close() {}
+    };
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.goto(`${site}/#user=${bob}`);
+  await page.getByText("Slow connection").waitFor();
+  await one.page.getByRole("button", { name: "New conversation" }).click();
+  await one.page.getByRole("button", { name: "Make a group instead" }).click();
+  await one.page.getByRole("textbox", { name: "Name" }).fill("Crew");
+  await one.page.getByRole("textbox", { name: "Members" }).fill(bob);
+  await accessible(one.page, "a new group");
+  await one.page.getByRole("button", { name: "Make the group" }).click();
+  await one.page.getByText("made the group").first().waitFor();
+  await page.getByRole("button", { name: /Crew/ }).click();
+  await write(one.page, `Welcome @${bob}`);
+  await page.getByRole("log").getByText("Welcome").waitFor();
+  await write(page, "Thank you");
+  await one.page.getByRole("log").getByText("Thank you").waitFor();
+  const picture = await page.screenshot({ clip: { x: 0, y: 0, width: 320, height: 200 } });
+  await one.page.getByLabel("Files to send").setInputFiles({ name: "screen.png", mimeType: "image/png", buffer: picture });
+  const shown = page.getByRole("button", { name: "Show screen.png" });
+  await shown.waitFor();
+  await page.waitForFunction(() => document.querySelector(".picture img")?.naturalWidth === 320);
+  await shot(page, "group-dark");
+  await accessible(page, "a group, dark");
+  await shown.click();
+  await page.getByRole("dialog").getByRole("img", { name: "screen.png" }).waitFor();
+  await shot(page, "viewer-dark");
+  await page.keyboard.press("Escape");
+  await one.page.getByRole("button", { name: "Group members" }).click();
+  await one.page.getByRole("dialog").getByText(bob).waitFor();
+  await shot(one.page, "group-info-light");
+  await accessible(one.page, "a group's members");
+  await one.page.keyboard.press("Escape");
+  await one.page.getByRole("button", { name: "Settings" }).click();
+  await one.page.getByText("This device").waitFor();
+  await shot(one.page, "settings-light");
+  await accessible(one.page, "the settings");
+  await one.page.getByRole("radio", { name: "Dark" }).check();
+  await shot(one.page, "settings-dark");
+  await accessible(one.page, "the settings, dark");
+  assert.deepEqual(one.faults, []);
+  await Promise.all([one.context.close(), context.close()]);
+});
+
+browserTest("the first look, and a second tab of one user", async () => {
+  const context = await browser.newContext({ viewport: { width: 1180, height: 760 } });
+  const page = await context.newPage();
+  await page.goto(site);
+  await page.getByRole("button", { name: "alice" }).waitFor();
+  await shot(page, "sign-in-light");
+  await accessible(page, "signing in");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.setViewportSize({ width: 390, height: 780 });
+  await shot(page, "sign-in-dark-narrow");
+  await accessible(page, "signing in, dark and narrow");
+  await page.getByRole("textbox", { name: "User name" }).fill(named("tabs"));
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("No conversations yet").waitFor();
+  await shot(page, "empty-dark-narrow");
+  const second = await context.newPage();
+  await second.goto(`${site}/#user=${named("tabs")}`);
+  await second.getByText("open in another tab").waitFor();
+  await accessible(second, "a second tab");
+  await second.getByRole("button", { name: "Use it here" }).click();
+  await second.getByRole("heading", { name: "Chats" }).waitFor();
+  await page.getByText("open in another tab").waitFor();
+  await context.close();
+});

@@ -1,0 +1,69 @@
+// Browsers of users, each of whom has a context of their own. TIDINGS_STATUS is what `cargo dev status --json` says.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+export const stack = JSON.parse(process.env.TIDINGS_STATUS ?? "null");
+assert(stack?.oidcIssuer, "TIDINGS_STATUS is not set: run `cargo dev test browser`");
+export const site = stack.oidcIssuer;
+
+const shots = new URL("../screenshots/", import.meta.url).pathname;
+mkdirSync(shots, { recursive: true });
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+export const hasBrowser = executablePath !== undefined;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const suffix = Math.random().toString(36).slice(2, 7);
+
+/** A call that is lost is made again after 20 s. */
+export const PATIENCE_MS = 60_000;
+
+/** A name that no other run has. */
+export const named = (name) => `${name}-${suffix}`;
+export const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox"] });
+
+/** A page of a user who is signed in. */
+export async function signIn(browser, user, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, serviceWorkers: "allow", ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const faults = [];
+  page.on("pageerror", (error) => {
+    console.error(user, error);
+    faults.push(String(error));
+  });
+  page.on("console", (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+  await page.goto(`${site}/#user=${user}`);
+  await page.getByRole("heading", { name: "Chats" }).waitFor();
+  return { context, page, faults };
+}
+
+export async function write(page, text) {
+  await page.getByRole("textbox", { name: "Message", exact: true }).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+export async function startChat(page, user) {
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await page.getByRole("textbox", { name: "User name" }).fill(user);
+  await page.getByRole("button", { name: "Write", exact: true }).click();
+  await page.getByRole("heading", { name: user, level: 2 }).waitFor();
+}
+
+export const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
+
+/** No violation of what axe knows of WCAG 2.2 AA and good practice. */
+export async function accessible(page, where) {
+  // The page's policy lets no script in but its own; the protocol of the browser does.
+  const session = await page.context().newCDPSession(page);
+  const evaluate = async (expression) => {
+    const { result, exceptionDetails } = await session.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
+    assert(!exceptionDetails, exceptionDetails?.exception?.description);
+    return result.value;
+  };
+  await evaluate(axe);
+  const found = await evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => id + ": " + nodes.map((node) => node.target + " " + node.failureSummary).join("; ")))`);
+  await session.detach();
+  assert.deepEqual(found, [], where);
+}
