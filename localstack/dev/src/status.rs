@@ -37,14 +37,17 @@ pub(crate) struct Status {
     pub(crate) stream: Option<String>,
 }
 
+/// One that is not there refuses at once; one that is busy, as while a hundred devices take keys, takes seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(crate) fn read(paths: &Paths) -> Result<Status> {
     paths.create()?;
     let at_work = Lock::try_take(paths)?.is_none();
     let Some(state) = State::load(paths)? else {
         return Ok(shape(None, condition((false, false), false, at_work)));
     };
-    let emulator = services::emulator_answers(paths, &state, Duration::from_secs(2));
-    let issuer = services::issuer_answers(paths, &state, Duration::from_secs(2));
+    let emulator = services::emulator_answers(paths, &state, PATIENCE);
+    let issuer = services::issuer_answers(paths, &state, PATIENCE);
     let condition = condition((emulator, issuer), state.deployment.is_some(), at_work);
     Ok(shape(Some(state), condition))
 }
