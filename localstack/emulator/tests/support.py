@@ -57,7 +57,11 @@ class Function:
         self.name, self.arn, self._out = name, arn, out
 
     def seen(self) -> list[Any]:
-        return [json.loads(line) for line in self._out.read_text().splitlines()] if self._out.exists() else []
+        if not self._out.exists():
+            return []
+        # The last line may be in the making.
+        lines = self._out.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def wait_seen(self, count: int, seconds: float = 5.0) -> list[Any]:
         return eventually(lambda: seen if len(seen := self.seen()) >= count else None, seconds)
