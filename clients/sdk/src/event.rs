@@ -141,28 +141,29 @@ pub enum Status {
 ///
 /// A slow reader slows the client down, down to not reading from the socket. It loses nothing.
 #[derive(Debug)]
-pub struct Events(mpsc::Receiver<Event>);
+pub struct Events<T = Event>(mpsc::Receiver<T>);
 
-impl Events {
-    pub(crate) fn new(receiver: mpsc::Receiver<Event>) -> Self {
+impl<T> Events<T> {
+    /// The stream of what a channel brings, for a client that is built on this one.
+    pub fn new(receiver: mpsc::Receiver<T>) -> Self {
         Self(receiver)
     }
 
     /// The next event; none when the client has stopped.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<T> {
         self.0.recv().await
     }
 
     /// The next event, if there is one now.
-    pub fn try_next(&mut self) -> Option<Event> {
+    pub fn try_next(&mut self) -> Option<T> {
         self.0.try_recv().ok()
     }
 }
 
-impl Stream for Events {
-    type Item = Event;
+impl<T> Stream for Events<T> {
+    type Item = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         self.0.poll_recv(context)
     }
 }

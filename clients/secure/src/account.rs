@@ -14,15 +14,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidings_mls::{
-    Changes, Commit, Content, Device, Group, Identity, IdentityKey, KeyPackage, Plan, SafetyNumber, limits,
-    own_key_packages, remove_expired_key_packages,
+    Changes, Commit, Content, Device, Group, Identity, IdentityKey, Plan, SafetyNumber, own_key_packages,
+    remove_expired_key_packages,
 };
-use tidings_sdk::{
-    Draft,
-    protocol::{
-        MessageNew, MessageSend, MessageSent,
-        keys::{DeviceRef, KeyUpload, MessageCommit},
-    },
+use tidings_sdk::protocol::{
+    MessageNew, MessageSend, MessageSent,
+    keys::{DeviceRef, KeyUpload, MessageCommit},
 };
 use tidings_vault::{DeviceSet, NewMessage, Outgoing, Sealed, Transaction, Unlock, Vault, VaultError};
 
@@ -165,6 +162,17 @@ impl Account {
         Ok(roster.map(|roster| roster.devices()).unwrap_or_default())
     }
 
+    /// The conversations in whose groups this device is, where the roster is wanted.
+    pub(crate) fn groups(&mut self, wanted: impl Fn(&BTreeSet<Device>) -> bool) -> Result<Vec<String>, AccountError> {
+        let mut groups = Vec::new();
+        for conversation in self.vault.conversations()? {
+            if wanted(&self.roster(&conversation.id)?) {
+                groups.push(conversation.id);
+            }
+        }
+        Ok(groups)
+    }
+
     /// Whether the user has said that a conversation is to be in the clear.
     pub fn is_clear(&self, conversation: &str) -> Result<bool, AccountError> {
         Ok(self.vault.conversations()?.iter().any(|found| found.id == conversation && found.is_clear))
@@ -241,10 +249,7 @@ impl Account {
                     group.accept_commit(tx).map_err(VaultError::other)?;
                 }
                 reading::forget_rejoins(tx, conversation, &out)?;
-                if tx.cursor(conversation)?.saturating_add(1) == sent.sequence {
-                    tx.set_cursor(conversation, sent.sequence)?;
-                }
-                Ok(())
+                pass_over(tx, sent)
             })
             .map_err(AccountError::from)
     }
@@ -310,10 +315,7 @@ impl Account {
         let conversation = send.conversation_id.as_str();
         self.vault
             .write(|tx| {
-                let group = Group::load(tx, conversation).map_err(VaultError::other)?;
-                let mut group = group.ok_or(VaultError::Malformed("groups"))?;
-                let made = group.encrypt(tx, identity, &content).map_err(VaultError::other)?;
-                let sealed = Sealed { epoch: made.epoch, payload: made.payload };
+                let sealed = encrypted(tx, identity, conversation, &content)?;
                 tx.seal(conversation, &send.client_msg_id, Some(&sealed))?;
                 Ok(sealed)
             })
@@ -323,14 +325,7 @@ impl Account {
     /// Encrypts what is not queued, as an edit is.
     pub(crate) fn encrypt(&mut self, conversation: &str, content: &Content) -> Result<Sealed, AccountError> {
         let identity = &self.identity;
-        self.vault
-            .write(|tx| {
-                let group = Group::load(tx, conversation).map_err(VaultError::other)?;
-                let mut group = group.ok_or(VaultError::Malformed("groups"))?;
-                let made = group.encrypt(tx, identity, content).map_err(VaultError::other)?;
-                Ok(Sealed { epoch: made.epoch, payload: made.payload })
-            })
-            .map_err(AccountError::from)
+        self.vault.write(|tx| encrypted(tx, identity, conversation, content)).map_err(AccountError::from)
     }
 
     /// The service has refused a ciphertext for its epoch or its devices: the message is to be encrypted anew.
@@ -345,11 +340,7 @@ impl Account {
             .write(|tx| {
                 let Some(out) = tx.unqueue(&sent.conversation_id, &sent.client_msg_id)? else { return Ok(()) };
                 reading::keep_own(tx, me, &out, &sent.message_id, sent.sequence, sent.ts)?;
-                // Further on only where nothing is missing before it: what is missing is yet to come.
-                if tx.cursor(&sent.conversation_id)?.saturating_add(1) == sent.sequence {
-                    tx.set_cursor(&sent.conversation_id, sent.sequence)?;
-                }
-                Ok(())
+                pass_over(tx, sent)
             })
             .map_err(AccountError::from)
     }
@@ -408,6 +399,26 @@ impl Account {
     }
 }
 
+fn encrypted(
+    tx: &Transaction<'_>,
+    identity: &Identity,
+    conversation: &str,
+    content: &Content,
+) -> Result<Sealed, VaultError> {
+    let group = Group::load(tx, conversation).map_err(VaultError::other)?;
+    let mut group = group.ok_or(VaultError::Malformed("groups"))?;
+    let made = group.encrypt(tx, identity, content).map_err(VaultError::other)?;
+    Ok(Sealed { epoch: made.epoch, payload: made.payload })
+}
+
+/// Moves the cursor over an entry of this device, where nothing is missing before it: what is missing is yet to come.
+fn pass_over(tx: &Transaction<'_>, sent: &MessageSent) -> Result<(), VaultError> {
+    if tx.cursor(&sent.conversation_id)?.saturating_add(1) == sent.sequence {
+        tx.set_cursor(&sent.conversation_id, sent.sequence)?;
+    }
+    Ok(())
+}
+
 fn membership(tx: &Transaction<'_>, conversation: &str) -> Result<Membership, VaultError> {
     let group = Group::load(tx, conversation).map_err(VaultError::other)?;
     Ok(match group {
@@ -456,27 +467,9 @@ pub(crate) fn said(body: &Value) -> Option<&str> {
     body.get("text").and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// A draft with its ciphertext in it.
-pub(crate) fn sealed_draft(send: MessageSend, sealed: &Sealed, devices: BTreeMap<String, u64>) -> Draft {
-    Draft::from(send).encrypted(&sealed.payload, sealed.epoch, devices)
-}
-
-/// A key package out of the directory, checked against the key that the directory names.
-pub(crate) fn parse_package(
-    payload: &str,
-    device: &Device,
-    key: IdentityKey,
-    now_seconds: u64,
-) -> Result<KeyPackage, AccountError> {
-    KeyPackage::parse(payload, device, key, now_seconds).map_err(AccountError::KeyPackage)
-}
-
 fn json(value: &impl Serialize) -> Result<String, VaultError> {
     serde_json::to_string(value).map_err(VaultError::other)
 }
-
-/// The number of devices that one commit may add.
-pub(crate) const ADDS_MAX: usize = limits::ADDS_MAX;
 
 /// A message as it is kept.
 fn new_message(message: &MessageNew, kind: &str, body: Value) -> NewMessage {

@@ -6,7 +6,6 @@
 mod groups;
 mod mail;
 
-pub(crate) use groups::set_of;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
@@ -22,6 +21,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub(crate) use self::groups::set_of;
 use crate::{
     account::{Account, Effect},
     error::{AccountError, SecureSendError},
@@ -261,11 +261,7 @@ impl Actor {
                 self.drive(&conversation).await
             }
             Command::Refresh { user, reply } => {
-                let answer = match self.fetch_devices(&user).await? {
-                    Ok(_) => Ok(()),
-                    Err(error) => Err(error),
-                };
-                let _ = reply.send(answer);
+                let _ = reply.send(self.fetch_devices(&user).await?.map(drop));
                 Ok(())
             }
             Command::PublishKeys(reply) => {
@@ -427,21 +423,12 @@ impl Actor {
         // So that people see that a safety number has changed.
         let _ = self.fetch_devices(&user).await?;
         let Some(gone) = gone.filter(|_| is_ours_gone) else { return Ok(()) };
-        for conversation in self.conversations().await? {
-            let result = self.account.roster(&conversation);
-            if self.kept(result).await?.contains(&gone) {
-                self.talk(&conversation).is_eager = true;
-                self.drive(&conversation).await?;
-            }
+        let result = self.account.groups(|roster| roster.contains(&gone));
+        for conversation in self.kept(result).await? {
+            self.talk(&conversation).is_eager = true;
+            self.drive(&conversation).await?;
         }
         Ok(())
-    }
-
-    /// All conversations that this device knows of.
-    async fn conversations(&mut self) -> Result<Vec<String>, Stop> {
-        let result = self.account.vault().conversations();
-        let conversations = self.kept(result.map_err(AccountError::from)).await?;
-        Ok(conversations.into_iter().map(|conversation| conversation.id).collect())
     }
 
     /// After the log: what waits to be sent, what waits to be read, and encrypted conversations that this device is not

@@ -1,6 +1,7 @@
 //! The handle.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     path::Path,
     pin::Pin,
@@ -227,18 +228,15 @@ impl SecureClient {
         let user = self.user.clone();
         self.ask(|reply| Command::Refresh { user, reply }).await??;
         let gone = Device::new(&self.user, device).map_err(AccountError::Device)?;
-        let groups = self
-            .with(move |account| {
-                let mut groups = Vec::new();
-                for conversation in account.vault().conversations()? {
-                    if account.roster(&conversation.id)?.contains(&gone) {
-                        groups.push(conversation.id);
-                    }
-                }
-                Ok::<_, AccountError>(groups)
-            })
-            .await??;
-        for conversation in groups {
+        self.bring_up_to_date(move |roster| roster.contains(&gone)).await
+    }
+
+    /// Brings the devices of all groups up to date whose roster is wanted.
+    pub(crate) async fn bring_up_to_date(
+        &self,
+        wanted: impl Fn(&BTreeSet<Device>) -> bool + Send + 'static,
+    ) -> Result<(), SecureError> {
+        for conversation in self.with(move |account| account.groups(wanted)).await?? {
             self.encrypt(&conversation).await;
         }
         Ok(())

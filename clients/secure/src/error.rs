@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use tidings_mls::{Device, InvalidDevice, KeyPackageError};
+use tidings_mls::{Device, InvalidDevice};
 use tidings_sdk::{BuildError, ConnectError, HttpError, SendError, media::MediaError};
 use tidings_vault::{BackupError, VaultError};
 
@@ -50,9 +50,6 @@ pub enum AccountError {
     /// A name that the service gave is no device.
     #[error(transparent)]
     Device(InvalidDevice),
-    /// A key package of the directory cannot be used.
-    #[error(transparent)]
-    KeyPackage(KeyPackageError),
     /// This device is not in the group of the conversation.
     #[error("this device is not in the group of the conversation")]
     NotInGroup,

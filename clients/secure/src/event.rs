@@ -1,13 +1,6 @@
 //! What the client tells the application.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
-use futures_util::Stream;
 use tidings_mls::Device;
-use tokio::sync::mpsc;
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -70,29 +63,4 @@ pub enum Waiting {
 }
 
 /// The stream of events; it ends when the client has stopped.
-#[derive(Debug)]
-pub struct Events(mpsc::Receiver<Event>);
-
-impl Events {
-    pub(crate) fn new(receiver: mpsc::Receiver<Event>) -> Self {
-        Self(receiver)
-    }
-
-    /// The next event; none when the client has stopped.
-    pub async fn next(&mut self) -> Option<Event> {
-        self.0.recv().await
-    }
-
-    /// The next event, if there is one now.
-    pub fn try_next(&mut self) -> Option<Event> {
-        self.0.try_recv().ok()
-    }
-}
-
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.0.poll_recv(context)
-    }
-}
+pub type Events = tidings_sdk::Events<Event>;

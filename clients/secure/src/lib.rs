@@ -46,6 +46,7 @@ mod clock;
 mod error;
 mod event;
 pub mod link;
+mod opaque;
 
 use clock::now_ms;
 

@@ -9,19 +9,17 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tidings_mls::{Device, IdentityKey};
-use tidings_sdk::{
-    media::{Attachment, MediaFile},
-    protocol::{
-        Payload,
-        keys::{MailNew, MailPost},
-    },
+use tidings_sdk::protocol::{
+    Payload,
+    keys::{MailNew, MailPost},
 };
-use tidings_vault::{DeviceSet, RecoveryKey, Restored};
+use tidings_vault::{RecoveryKey, Restored};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     client::SecureClient,
     error::{AccountError, SecureError},
+    opaque,
 };
 
 /// Mail with the place of an archive.
@@ -30,7 +28,6 @@ const SCHEME: &str = "tidings-link";
 /// Bytes of the hash of the key that the code has: nobody finds another key with the same.
 const FINGERPRINT_BYTES: usize = 16;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-const MIME: &str = "application/octet-stream";
 
 /// What the new device shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -134,22 +131,17 @@ impl SecureClient {
             ));
         }
         self.send_history(code).await?;
-        let groups = self.with(move |account| in_groups(account, &set)).await??;
-        for conversation in groups {
-            self.encrypt(&conversation).await;
-        }
-        Ok(())
+        let user = self.user().to_owned();
+        self.with(move |account| account.set_devices(&user, &set)).await??;
+        self.bring_up_to_date(|roster| !roster.is_empty()).await
     }
 
     async fn send_history(&self, code: &LinkCode) -> Result<(), SecureError> {
         let path = self.own_file("archive").await?;
         self.back_up(&code.secret, &path).await?;
         let sent = async {
-            // It is encrypted under the secret of the code.
-            let file = MediaFile::open(&path, Some(MIME), None).await?;
-            let size = file.attachment().size;
             let to_oneself = format!("u:{0}|u:{0}", self.user());
-            let media_handle = self.http().upload_media(&to_oneself, &file, &|_, _| {}).await?;
+            let (media_handle, size) = opaque::upload(self.http(), &to_oneself, &path).await?;
             let archive = serde_json::json!(Archive { v: 1, media_handle, size });
             let mail = MailPost {
                 client_mail_id: uuid::Uuid::now_v7().to_string(),
@@ -189,8 +181,7 @@ impl SecureClient {
 
     async fn take_archive(&self, code: &LinkCode, archive: &Archive) -> Result<Restored, SecureError> {
         let path = self.own_file("archive").await?;
-        let (mime, size) = (MIME.to_owned(), archive.size);
-        let attachment = Attachment { v: 1, name: None, mime, size, preview: None, sealing: None, chunk_bytes: None };
+        let attachment = opaque::attachment(archive.size);
         self.http().download_media(&archive.media_handle, &attachment, &path, &|_, _| {}).await?;
         let restored = self.restore(&code.secret, &path).await;
         tokio::fs::remove_file(&path).await?;
@@ -214,19 +205,6 @@ impl SecureClient {
         let folder = self.with(|account| account.vault().folder().to_owned()).await?;
         Ok(folder.join(format!("{name}-{}", uuid::Uuid::now_v7())))
     }
-}
-
-/// Keeps what the directory says, and names the groups of this device.
-fn in_groups(account: &mut crate::Account, set: &DeviceSet) -> Result<Vec<String>, AccountError> {
-    let user = account.device().user_id().to_owned();
-    account.set_devices(&user, set)?;
-    let mut groups = Vec::new();
-    for conversation in account.vault().conversations()? {
-        if !account.roster(&conversation.id)?.is_empty() {
-            groups.push(conversation.id);
-        }
-    }
-    Ok(groups)
 }
 
 #[cfg(test)]

@@ -205,9 +205,7 @@ fn own(tx: &Transaction<'_>, me: &Device, entry: &MessageNew) -> Result<Vec<Effe
     if let Some(out) = tx.unqueue(conversation, &entry.client_msg_id)? {
         keep_own(tx, me, &out, &entry.message_id, entry.sequence, entry.ts)?;
     }
-    // An edit was applied when it was made.
-    let at = if entry.event == MessageEvent::Edit { entry.target_sequence } else { Some(entry.sequence) };
-    let kept = at.map(|at| tx.message(conversation, at)).transpose()?.flatten();
+    let kept = content_at(entry).map(|at| tx.message(conversation, at)).transpose()?.flatten();
     let Some(kept) = kept else {
         return Ok(vec![unreadable(tx, entry, "this device sent it, and has lost it")?]);
     };
@@ -345,13 +343,17 @@ pub(super) fn substitute(vault: &Vault, message: &mut MessageNew) -> Result<(), 
     if !is_sealed(message) {
         return Ok(());
     }
-    let at = if message.event == MessageEvent::Edit { message.target_sequence } else { Some(message.sequence) };
-    let kept: Option<Message> = at.map(|at| vault.message(&message.conversation_id, at)).transpose()?.flatten();
+    let kept = content_at(message).map(|at| vault.message(&message.conversation_id, at)).transpose()?.flatten();
     *message = match kept {
         Some(kept) => with_content(message, &kept.kind, &kept.body),
         None => with_content(message, UNREADABLE, &json!({ "reason": "this device has no keys for it" })),
     };
     Ok(())
+}
+
+/// Where the content of an entry is kept: an edit is applied to the message that it is about.
+fn content_at(entry: &MessageNew) -> Option<u64> {
+    if entry.event == MessageEvent::Edit { entry.target_sequence } else { Some(entry.sequence) }
 }
 
 fn name_of(kind: &Kind) -> String {

@@ -7,10 +7,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt as _, stream};
-use tidings_mls::{Changes, Device, IdentityKey, KeyPackage, Plan};
+use tidings_mls::{Changes, Device, IdentityKey, KeyPackage, KeyPackageError, Plan, limits::ADDS_MAX};
 use tidings_sdk::{
     Draft, HttpError, SendError,
-    media::{MediaError, MediaFile},
+    media::MediaError,
     protocol::{ErrorCode, ErrorFrame, MessageSend, Payload, convert, keys::KeyBundles, keys::MailPost},
 };
 use tidings_vault::{DeviceSet, Sealed};
@@ -18,10 +18,10 @@ use tokio::time::Instant;
 
 use super::{Actor, Step, Stop, chain, mail::REJOIN};
 use crate::{
-    account::{Membership, PendingCommit, parse_package, sealed_draft},
+    account::{Membership, PendingCommit},
     error::AccountError,
     event::{Event, Waiting},
-    now_ms,
+    now_ms, opaque,
 };
 
 /// Calls for different users that go at once.
@@ -167,7 +167,7 @@ impl Actor {
     ) -> Result<Step, Stop> {
         let (conversation, id) = (send.conversation_id.clone(), send.client_msg_id.clone());
         let draft = match sealed {
-            Some(sealed) => sealed_draft(send, sealed, versions),
+            Some(sealed) => Draft::from(send).encrypted(&sealed.payload, sealed.epoch, versions),
             None => Draft::from(send),
         };
         // What becomes of it is told by an event.
@@ -284,7 +284,7 @@ impl Actor {
         &mut self,
         devices: &[Device],
         wanted: &BTreeMap<Device, IdentityKey>,
-    ) -> Result<BTreeMap<Device, Result<KeyPackage, AccountError>>, HttpError> {
+    ) -> Result<BTreeMap<Device, Result<KeyPackage, KeyPackageError>>, HttpError> {
         let mut by_user: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for device in devices {
             by_user.entry(device.user_id()).or_default().push(device.device_id());
@@ -305,7 +305,7 @@ impl Actor {
             for bundle in bundles.devices {
                 let Ok(device) = Device::new(&bundles.user_id, &bundle.device_id) else { continue };
                 let (Some(payload), Some(key)) = (bundle.key_package, wanted.get(&device)) else { continue };
-                let package = parse_package(&payload, &device, *key, now_seconds);
+                let package = KeyPackage::parse(&payload, &device, *key, now_seconds);
                 packages.insert(device, package);
             }
         }
@@ -355,11 +355,10 @@ impl Actor {
                 }
                 return Ok(Step::Later(LOG_PATIENCE, None));
             }
-            ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::Internal => {
-                let pause = Duration::from_millis(frame.retry_after_ms.unwrap_or(1_000));
-                return Ok(Step::Later(pause, Some(Waiting::Service(frame.message.clone()))));
-            }
             _ => {}
+        }
+        if let Some(later) = passing(frame) {
+            return Ok(later);
         }
         let result = self.account.commit_refused(&pending, is_elsewhere);
         self.kept(result).await?;
@@ -381,9 +380,8 @@ impl Actor {
         let HttpError::Rejected { error: frame, .. } = error else {
             return Ok(Step::Retry(Some(Waiting::Service(chain(&error)))));
         };
-        if matches!(frame.code, ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::Internal) {
-            let pause = Duration::from_millis(frame.retry_after_ms.unwrap_or(1_000));
-            return Ok(Step::Later(pause, Some(Waiting::Service(frame.message))));
+        if let Some(later) = passing(&frame) {
+            return Ok(later);
         }
         self.talk(conversation).is_eager = false;
         let result = self.account.next_message(conversation);
@@ -406,11 +404,15 @@ impl Actor {
             Err(HttpError::Rejected { .. }) => return Ok(Step::Done),
             Err(error) => return Ok(Step::Retry(Some(Waiting::Service(chain(&error))))),
         };
+        self.work.dirty.extend(members.iter().cloned());
+        if let Err(error) = self.ask_for_devices(&members).await? {
+            tracing::debug!(error = chain(&error), "the directory does not tell of all");
+        }
         let mut devices = Vec::new();
         for user in &members {
-            if let Ok(set) = self.fetch_devices(user).await? {
-                devices.extend(set.devices.into_keys());
-            }
+            let result = self.account.vault().devices(user);
+            let set = self.kept(result.map_err(AccountError::from)).await?.unwrap_or_default();
+            devices.extend(set.devices.into_keys());
         }
         devices.retain(|device| device != self.account.device());
         let asked = self.talk(conversation).asked;
@@ -439,13 +441,9 @@ impl Actor {
     async fn upload(&mut self, conversation: &str, bytes: &[u8]) -> Result<String, MediaError> {
         let path = self.account.vault().folder().join(format!("welcome-{}", uuid::Uuid::now_v7()));
         tokio::fs::write(&path, bytes).await?;
-        let uploaded = async {
-            let file = MediaFile::open(&path, Some("application/octet-stream"), None).await?;
-            self.http.upload_media(conversation, &file, &|_, _| {}).await
-        }
-        .await;
+        let uploaded = opaque::upload(&self.http, conversation, &path).await;
         tokio::fs::remove_file(&path).await?;
-        uploaded
+        Ok(uploaded?.0)
     }
 
     /// Encrypted conversations of the user that this device is in none of the groups of.
@@ -473,9 +471,15 @@ impl Actor {
 
 /// Everybody but oneself, as many as one commit takes.
 fn first_plan(wanted: &BTreeMap<Device, IdentityKey>, own: &Device) -> Plan {
-    let others: Vec<Device> = wanted.keys().filter(|device| *device != own).cloned().collect();
-    let is_partial = others.len() > crate::account::ADDS_MAX;
-    Plan { add: others.into_iter().take(crate::account::ADDS_MAX).collect(), is_partial, ..Plan::default() }
+    let others = wanted.keys().filter(|device| *device != own);
+    Plan { add: others.take(ADDS_MAX).cloned().collect(), ..Plan::default() }
+}
+
+/// When to try again what the service cannot do now; none where that would not help.
+fn passing(frame: &ErrorFrame) -> Option<Step> {
+    let passes = matches!(frame.code, ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::Internal);
+    let pause = Duration::from_millis(frame.retry_after_ms.unwrap_or(1_000));
+    passes.then(|| Step::Later(pause, Some(Waiting::Service(frame.message.clone()))))
 }
 
 /// What the directory says; a key that is none is left out, and its device is not encrypted for.

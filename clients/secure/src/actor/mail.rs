@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use tidings_mls::{Device, JoinError};
-use tidings_sdk::{
-    Event as ClientEvent, HttpError, Page,
-    media::{Attachment, MediaError},
-    protocol::keys::MailNew,
-};
+use tidings_sdk::{Event as ClientEvent, HttpError, Page, media::MediaError, protocol::keys::MailNew};
 use tokio::time::Instant;
 
 use super::{Actor, Stop, WELCOME_PATIENCE, chain};
@@ -15,7 +11,7 @@ use crate::{
     account::{Joined, Membership},
     error::AccountError,
     event::Event,
-    now_ms,
+    now_ms, opaque,
 };
 
 /// The service's word for a Welcome.
@@ -34,14 +30,13 @@ impl Actor {
     /// A piece of mail. It is acknowledged when what it says is kept.
     pub(super) async fn mail(&mut self, mail: MailNew) -> Result<(), Stop> {
         match (mail.kind.as_str(), mail.conversation_id.as_deref()) {
-            (WELCOME, Some(_)) => self.welcome(&mail).await?,
-            (REJOIN, Some(_)) => self.rejoin(&mail).await?,
+            (WELCOME, Some(_)) => self.welcome(&mail).await,
+            (REJOIN, Some(_)) => self.rejoin(&mail).await,
             _ => {
                 self.tell(Event::Client(Box::new(ClientEvent::Mail(Box::new(mail))))).await;
-                return Ok(());
+                Ok(())
             }
         }
-        Ok(())
     }
 
     async fn acknowledge(&mut self, mail: &MailNew) {
@@ -108,9 +103,7 @@ impl Actor {
         let handle = page.messages.into_iter().next().and_then(|commit| commit.media_handle);
         let handle = handle.ok_or(MediaError::NotReady)?;
         let size = self.http.media(&handle).await?.size.min(WELCOME_BYTES_MAX);
-        let mime = "application/octet-stream".to_owned();
-        let attachment = Attachment { v: 1, name: None, mime, size, preview: None, sealing: None, chunk_bytes: None };
-        let bytes = self.http.read_media(&handle, &attachment, 0, size).await?;
+        let bytes = self.http.read_media(&handle, &opaque::attachment(size), 0, size).await?;
         String::from_utf8(bytes).map_err(|_| MediaError::Damaged)
     }
 
