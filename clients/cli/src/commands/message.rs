@@ -85,7 +85,7 @@ async fn act(
     conversation: &str,
     args: &Args,
 ) -> Result<()> {
-    client.catch_up().await?;
+    catch_up(client, events).await?;
     let http = client.http();
     let message = kept(client, conversation, args.number).await?;
     let target = MessageRef::from(&message);
@@ -109,6 +109,17 @@ async fn act(
         }
     };
     done(&sent)
+}
+
+/// Takes in what has come. Its events are read meanwhile, for the client waits where too many are not.
+async fn catch_up(client: &SecureClient, events: &mut Events) -> Result<()> {
+    let mut caught_up = std::pin::pin!(client.catch_up());
+    loop {
+        tokio::select! {
+            done = &mut caught_up => return Ok(done?),
+            Some(_) = events.next() => {}
+        }
+    }
 }
 
 fn done(sent: &MessageSent) -> Result<()> {
