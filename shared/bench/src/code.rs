@@ -113,6 +113,7 @@ impl Bench {
             mark: tidings_domain::conversation::Watermark::Read,
             up_to: newest.sequence,
             message_id: newest.message_id(),
+            membership_version: newest.state.membership_version,
             ts: now,
             is_own_alone: false,
         };

@@ -127,6 +127,7 @@ pub fn members(sizes: &[usize]) -> Growth {
                     mark: Watermark::Read,
                     up_to: Sequence(1 + n as u64),
                     message_id: system.request(sender, &chat.conversation, "s-1").draft.message_id(),
+                    membership_version: Sequence(1),
                     ts: system.world.now(),
                     is_own_alone: x as u64 > aggregate_members,
                 };

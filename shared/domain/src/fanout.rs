@@ -66,6 +66,8 @@ struct Work {
     receipts: BTreeMap<(UserId, Watermark), Receipt>,
     /// By member who may have missed something: up to where.
     behind: BTreeMap<UserId, Sequence>,
+    /// The highest of all that the records tell of: an older view of the members names some who have gone.
+    membership_version: Sequence,
 }
 
 impl Work {
@@ -104,6 +106,7 @@ fn by_conversation(records: impl IntoIterator<Item = StreamRecord>) -> BTreeMap<
     let mut works: BTreeMap<ConversationId, Work> = BTreeMap::new();
     for record in records {
         let work = works.entry(record.conversation().clone()).or_default();
+        work.membership_version = record.membership_version().max(work.membership_version);
         match record {
             StreamRecord::Appended { entries, reached, .. } => {
                 let entries = entries.into_iter().map(|entry| (entry.sequence, (entry, reached.clone())));
@@ -336,16 +339,15 @@ impl Visible {
     }
 }
 
-/// The members of a group, not older than the entries; of one that is pulled the head alone, where
+/// The members of a group, not older than what the records are about; of one that is pulled the head alone, where
 /// its rows have been brought into that mode. Nothing is read where nobody need be known.
 async fn members(ports: FanoutPorts<'_>, conversation: &ConversationId, work: &Work) -> Result<Members, Unavailable> {
     if conversation.direct_members().is_some() || work.is_for_readers_alone() {
         return Ok(Members::default());
     }
-    let version = work.entries.values().map(|(e, _)| e.state.membership_version).max().unwrap_or_default();
     let members = ports.conversations.pushed_members(conversation, Consistency::Eventual).await?;
     let is_settling = ports.clock.now().ms_since(members.changed_at) < GROUP_SETTLE_MS;
-    if members.version >= version && !is_settling && members.is_settled() {
+    if members.version >= work.membership_version && !is_settling && members.is_settled() {
         return Ok(members);
     }
     ports.conversations.pushed_members(conversation, Consistency::Strong).await

@@ -92,6 +92,7 @@ pub async fn raise(
         mark,
         up_to: entry.sequence,
         message_id: entry.message_id(),
+        membership_version: entry.state.membership_version,
         ts: now,
         is_own_alone,
     };

@@ -76,7 +76,7 @@ async fn repair_conversation(
         members = ports.conversations.group(conversation, &senders).await?.members;
     }
     let was_fanned_out = |entry: &Entry| reached.is_some_and(|at| at >= entry.sequence) && is_in_ring(&members, entry);
-    let end = entries.last().map(|e| e.sequence).unwrap_or_default();
+    let end = entries.last().map(|e| (e.sequence, e.state.membership_version));
     let laggards = if is_pulled { Vec::new() } else { live_laggards(ports, &members, &entries).await? };
     let missing = entries.into_iter().filter(|e| !was_fanned_out(e)).collect();
     for entries in rows_of(missing) {
@@ -84,8 +84,9 @@ async fn repair_conversation(
         let conversation = conversation.clone();
         ports.bus.publish(&StreamRecord::Appended { conversation, entries, reached: Vec::new() }).await?;
     }
-    for user in laggards {
-        let behind = StreamRecord::Behind { conversation: conversation.clone(), user, last_sequence: end };
+    for (user, (last_sequence, membership_version)) in laggards.into_iter().zip(end.iter().copied().cycle()) {
+        let conversation = conversation.clone();
+        let behind = StreamRecord::Behind { conversation, user, last_sequence, membership_version };
         ports.bus.publish(&behind).await?;
     }
     Ok(())

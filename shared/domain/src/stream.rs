@@ -29,6 +29,8 @@ pub enum StreamRecord {
         user: UserId,
         /// The end of what they may have missed.
         last_sequence: Sequence,
+        /// The membership version of the entry there.
+        membership_version: Sequence,
     },
 }
 
@@ -38,6 +40,17 @@ impl StreamRecord {
         match self {
             Self::Appended { conversation, .. } | Self::Behind { conversation, .. } => conversation,
             Self::Raised(receipt) => &receipt.conversation,
+        }
+    }
+
+    /// The membership version of what the record is about; zero for a direct conversation, which has none.
+    pub fn membership_version(&self) -> Sequence {
+        match self {
+            Self::Appended { entries, .. } => {
+                entries.iter().map(|e| e.state.membership_version).max().unwrap_or_default()
+            }
+            Self::Raised(receipt) => receipt.membership_version,
+            Self::Behind { membership_version, .. } => *membership_version,
         }
     }
 }
@@ -55,6 +68,8 @@ pub struct Receipt {
     pub up_to: Sequence,
     /// The entry there.
     pub message_id: MessageId,
+    /// The membership version of that entry: who is told is read no older than it.
+    pub membership_version: Sequence,
     /// When.
     pub ts: Timestamp,
     /// Only the member's own devices are told: there are too many others.

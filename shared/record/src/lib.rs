@@ -338,12 +338,16 @@ enum StreamForm {
         ts: u64,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         own: bool,
+        #[serde(default)]
+        mv: u64,
     },
     Behind {
         v: u8,
         cid: String,
         user: String,
         last: u64,
+        #[serde(default)]
+        mv: u64,
     },
 }
 
@@ -365,12 +369,14 @@ pub fn to_stream(record: &StreamRecord) -> Result<Vec<u8>, RecordError> {
             message_id: receipt.message_id.to_string(),
             ts: receipt.ts.0,
             own: receipt.is_own_alone,
+            mv: receipt.membership_version.0,
         },
-        StreamRecord::Behind { conversation, user, last_sequence } => StreamForm::Behind {
+        StreamRecord::Behind { conversation, user, last_sequence, membership_version } => StreamForm::Behind {
             v: VERSION,
             cid: conversation.to_string(),
             user: user.to_string(),
             last: last_sequence.0,
+            mv: membership_version.0,
         },
     };
     Ok(serde_json::to_vec(&form)?)
@@ -393,18 +399,20 @@ pub fn from_stream(bytes: &[u8]) -> Result<StreamRecord, RecordError> {
         StreamForm::Raised { v, .. } | StreamForm::Behind { v, .. } if v != VERSION => {
             return Err(RecordError::Version(v));
         }
-        StreamForm::Behind { cid, user, last, .. } => StreamRecord::Behind {
+        StreamForm::Behind { cid, user, last, mv, .. } => StreamRecord::Behind {
             conversation: ConversationId::parse(&cid)?,
             user: UserId::parse(&user)?,
             last_sequence: place_or_zero(last)?,
+            membership_version: place_or_zero(mv)?,
         },
-        StreamForm::Raised { cid, user, device, read, up_to, message_id, ts, own, .. } => {
+        StreamForm::Raised { cid, user, device, read, up_to, message_id, ts, own, mv, .. } => {
             StreamRecord::Raised(Receipt {
                 conversation: ConversationId::parse(&cid)?,
                 by: Sender { user: UserId::parse(&user)?, device: DeviceId::parse(&device)? },
                 mark: if read { Watermark::Read } else { Watermark::Delivered },
                 up_to: place(up_to)?,
                 message_id: MessageId::parse(&message_id)?,
+                membership_version: place_or_zero(mv)?,
                 ts: Timestamp(ts),
                 is_own_alone: own,
             })
@@ -513,6 +521,7 @@ mod tests {
                 mark: Watermark::Read,
                 up_to: entry.sequence,
                 message_id: entry.message_id(),
+                membership_version: entry.state.membership_version,
                 ts: entry.ts,
                 is_own_alone: entry.sequence.0 % 2 == 0,
             });
@@ -521,6 +530,7 @@ mod tests {
                 conversation: entry.conversation.clone(),
                 user: entry.sender.user.clone(),
                 last_sequence: entry.sequence,
+                membership_version: entry.state.membership_version,
             };
             prop_assert_eq!(from_stream(&to_stream(&behind).unwrap()).unwrap(), behind);
         }

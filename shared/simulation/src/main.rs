@@ -28,6 +28,9 @@ struct Cli {
     /// After the fixed set, run so many new seeds.
     #[arg(long, value_name = "N", conflicts_with = "seed")]
     seeds: Option<u64>,
+    /// The first of the new seeds; any, if not said.
+    #[arg(long, value_name = "N", conflicts_with = "seed")]
+    first: Option<u64>,
     /// After the fixed set, run new seeds for so long: 90s, 2m, 8h.
     #[arg(long = "for", value_name = "TIME", value_parser = parse_time, conflicts_with_all = ["seed", "seeds"])]
     time: Option<Duration>,
@@ -35,7 +38,7 @@ struct Cli {
     #[arg(long)]
     trace: bool,
     /// Switch on one bug after another, and tell which promise each breaks.
-    #[arg(long, conflicts_with_all = ["seed", "seeds", "time", "trace", "keep_going"])]
+    #[arg(long, conflicts_with_all = ["seed", "seeds", "first", "time", "trace", "keep_going"])]
     mutations: bool,
     /// Go on after a seed that fails, with one line for each instead of a trace.
     #[arg(long, conflicts_with_all = ["seed", "trace"])]
@@ -82,7 +85,7 @@ fn main() -> ExitCode {
                 (_, true) => Telling::Line,
                 _ => Telling::End,
             };
-            fixed_set(telling) & new_seeds(cli.seeds, time, telling)
+            fixed_set(telling) & new_seeds(cli.first, cli.seeds, time, telling)
         }
     };
     if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -122,11 +125,11 @@ fn fixed_set(telling: Telling) -> bool {
     })
 }
 
-fn new_seeds(count: Option<u64>, time: Option<Duration>, telling: Telling) -> bool {
+fn new_seeds(first: Option<u64>, count: Option<u64>, time: Option<Duration>, telling: Telling) -> bool {
     if count.is_none() && time.is_none() {
         return true;
     }
-    let first = rand::Rng::random_range(&mut rand::rng(), NEW_SEEDS);
+    let first = first.unwrap_or_else(|| rand::Rng::random_range(&mut rand::rng(), NEW_SEEDS));
     let started = Instant::now();
     println!("new seeds, from {first} on");
     let at = AtomicU64::new(first);

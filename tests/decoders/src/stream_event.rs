@@ -160,6 +160,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         mark,
         up_to: entry.sequence,
         message_id: entry.message_id(),
+        membership_version: entry.state.membership_version,
         ts: entry.ts,
         is_own_alone: mark == Watermark::Read,
     };
@@ -184,6 +185,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
                 conversation: conversation.clone(),
                 user: by.user.clone(),
                 last_sequence: entry.sequence,
+                membership_version: entry.state.membership_version,
             },
         ),
     ];

@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// After the fixed set, run so many new seeds.
     #[arg(long, value_name = "N", conflicts_with = "seed")]
     seeds: Option<u64>,
+    /// The first of the new seeds; any, if not said.
+    #[arg(long, value_name = "N", conflicts_with = "seed")]
+    first: Option<u64>,
     /// After the fixed set, run new seeds for so long, for example 2m or 8h.
     #[arg(long = "for", value_name = "TIME", conflicts_with_all = ["seed", "seeds"])]
     time: Option<String>,
@@ -32,8 +35,12 @@ pub(crate) struct Args {
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
     let mut command = simulator(paths);
     let number = |number: Option<u64>| number.map(|number| number.to_string());
-    for (name, value) in [("--seed", number(args.seed)), ("--seeds", number(args.seeds)), ("--for", args.time.clone())]
-    {
+    for (name, value) in [
+        ("--seed", number(args.seed)),
+        ("--seeds", number(args.seeds)),
+        ("--first", number(args.first)),
+        ("--for", args.time.clone()),
+    ] {
         if let Some(value) = value {
             command.args([name, &value]);
         }

@@ -16,8 +16,8 @@ use crate::web;
 /// What pytest answers where a filter leaves it nothing to run.
 const PYTEST_NOTHING_FOUND: i32 = 5;
 
-/// New seeds of the simulation are run for so long.
-const NEW_SEEDS_TIME: &str = "2m";
+/// So many new seeds of the simulation are run.
+const NEW_SEEDS: &str = "4000";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -38,7 +38,7 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
         let parity = parity_tests(paths, args.filter.as_deref())?;
         interrupt::check()?;
         // A filter asks for some tests; new seeds are none of them.
-        let seeds = args.filter.is_some() || succeeded(simulator(paths).args(["--for", NEW_SEEDS_TIME]))?;
+        let seeds = args.filter.is_some() || new_seeds(paths)?;
         interrupt::check()?;
         // A filter names tests of one of these parts; `browser` is this one.
         let web = args.filter.as_deref().is_some_and(|filter| !"browser".contains(filter)) || web_tests(paths)?;
@@ -88,6 +88,18 @@ fn rust_tests(paths: &Paths, filter: Option<&str>) -> Command {
     }
     command.args(filter);
     command
+}
+
+/// New seeds at each commit, and the same ones however often a commit is tested: what fails, fails for whoever looks.
+fn new_seeds(paths: &Paths) -> Result<bool> {
+    let mut command = simulator(paths);
+    command.args(["--seeds", NEW_SEEDS]);
+    let head = Command::new("git").current_dir(paths.root()).args(["rev-parse", "HEAD"]).output();
+    // Without git, as in an archive of the sources, any seeds will do.
+    let head = head.ok().filter(|output| output.status.success()).map(|output| output.stdout);
+    let first = head.and_then(|hash| u64::from_str_radix(std::str::from_utf8(hash.get(..7)?).ok()?, 16).ok());
+    command.args(first.map(|first| format!("--first={first}")));
+    succeeded(&mut command)
 }
 
 /// In Node and in a browser, each against the stack.

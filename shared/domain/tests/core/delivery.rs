@@ -271,6 +271,7 @@ async fn who_joins_again_is_not_told_how_far_the_log_had_got_before() {
         conversation: group.clone(),
         user: bob.user.clone(),
         last_sequence: Sequence(last),
+        membership_version: Sequence(1),
     };
     fan_out(fanout_ports(&world), 256, [behind(4)]).await;
     assert!(world.posted().is_empty());

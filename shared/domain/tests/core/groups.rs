@@ -8,6 +8,7 @@ use std::{
 use futures_util::future::{join, join_all};
 use proptest::prelude::*;
 use tidings_domain::{
+    conversation::Watermark,
     fanout::fan_out,
     group::{Audience, Change, Group, GroupSettings, Role, Rule, SettingsPatch},
     history::{ReadError, ReadPorts, Span, page},
@@ -16,7 +17,9 @@ use tidings_domain::{
     log::{Entry, EventKind},
     membership::{Command, GroupError, GroupPorts, change, create, group_of, members_page},
     notice::Notice,
+    receipts::{MarkAt, raise},
     send::{Refusal, SendError},
+    stream::StreamRecord,
 };
 use tidings_memory::{Faults, World};
 
@@ -152,6 +155,38 @@ async fn who_is_removed_is_told_so_and_nothing_after_it() {
     };
     assert_eq!(told("carl"), [1, 2, 3, 4].into());
     assert_eq!(told("dora"), [2, 3].into(), "what was said while she was in, that she is out, and nothing more");
+}
+
+/// Receipts, and what tells that a member may be behind, come in batches without an entry: a view of the members that is
+/// older than what they are about still has who has gone since.
+#[tokio::test(start_paused = true)]
+async fn who_is_removed_is_not_told_what_others_received_after_it() {
+    for seed in 0..20 {
+        let world = World::new(seed);
+        let faults = |stale| Faults { stale, stale_ms_max: 1_000, ..Faults::default() };
+        world.set_faults(faults(0.0));
+        made(&world, &["carl", "dora"]).await;
+        world.open(&session(&of("dora"), "d", &world));
+        tokio::time::advance(Duration::from_millis(GROUP_SETTLE_MS)).await;
+        does(&world, "olga", Command::Remove(user("dora"))).await.unwrap();
+        let after = send(&world, &message(&of("olga"), &group(), "after")).await.unwrap().entry;
+        drain_stream(&world).await;
+        let told = world.posted().len();
+
+        let at = MarkAt::Sequence(after.sequence);
+        raise(receipt_ports(&world), &of("carl"), &group(), Watermark::Delivered, at).await.unwrap();
+        let mut records = world.take_published();
+        records.push(StreamRecord::Behind {
+            conversation: group(),
+            user: user("dora"),
+            last_sequence: after.sequence,
+            membership_version: after.state.membership_version,
+        });
+        world.set_faults(faults(1.0));
+        assert!(fan_out(fanout_ports(&world), 256, records).await.is_empty());
+        let later: Vec<_> = world.posted().into_iter().skip(told).filter(|p| p.to == of("dora")).collect();
+        assert!(later.is_empty(), "seed {seed}: {later:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,7 +126,12 @@ async fn who_is_connected_and_says_nothing_is_pushed_after_all() {
     world.open(&session(&bob, "b", &world));
     assert_eq!(said(&world, &alice, &alice_and_bob(), "1", &[]).await, []);
     let conversation = alice_and_bob();
-    let behind = StreamRecord::Behind { conversation, user: user("bob"), last_sequence: Sequence(1) };
+    let behind = StreamRecord::Behind {
+        conversation,
+        user: user("bob"),
+        last_sequence: Sequence(1),
+        membership_version: Sequence::ZERO,
+    };
     assert!(fan_out(fanout_ports(&world), 256, [behind]).await.is_empty());
     let jobs = world.take_push_jobs();
     assert_eq!(notified(&world, &jobs).await, [Notified::Sent(1)]);
