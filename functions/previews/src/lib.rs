@@ -1,4 +1,4 @@
-//! Makes previews that were asked for, out of a queue: a picture takes a second, sound may take minutes.
+//! Makes previews that were asked for, out of a queue: a picture takes a second, sound and films may take a minute.
 
 use serde_json::{Value, json};
 use tidings_domain::{

@@ -284,6 +284,17 @@ pub const PREVIEW_SOURCE_PIXELS_MAX: u64 = 50_000_000;
 pub const PREVIEW_SOUND_MS_MAX: u64 = 2 * 3600 * 1000;
 /// Sound that is made playable everywhere, in milliseconds: ten minutes.
 pub const PREVIEW_PLAYABLE_MS_MAX: u64 = 10 * 60 * 1000;
+/// A film that a preview is made of, in milliseconds: two hours.
+pub const PREVIEW_FILM_MS_MAX: u64 = 2 * 3600 * 1000;
+/// Frames of its pictures and of its sound: two hours at 60 a second, and as many again.
+pub const PREVIEW_FILM_FRAMES_MAX: u64 = 1_000_000;
+/// Pixels of a frame: 4,096 by 2,304, the most that players of phones take.
+pub const PREVIEW_FRAME_PIXELS_MAX: u64 = 4096 * 2304;
+/// Pixels of all frames of a film that is made playable everywhere: 50 seconds of 1,920 by 1,080 at 30 a second. They take a
+/// minute of the two that the function has.
+pub const PREVIEW_FILM_PIXELS_MAX: u64 = 3_200_000_000;
+/// The shorter and the longer side of what is made of a film, in pixels.
+pub const PREVIEW_FILM_PIXELS: [usize; 2] = [360, 640];
 /// The longer side of a small, a medium and a large preview, in pixels.
 pub const PREVIEW_PIXELS: [u32; 3] = [160, 640, 1600];
 /// Heights of a waveform.

@@ -1,11 +1,16 @@
-//! Makes previews: small copies of pictures, and waveforms and a playable form of sound. Codecs are here and nowhere
+//! Makes previews: small copies of pictures, waveforms and a playable form of sound, a picture and a small form of films. Codecs are here and nowhere
 //! else on the side of the service, so that no other function carries them.
 //!
 //! What comes in is what somebody uploaded. Sizes are looked at before anything is decoded, everything is bounded, and
 //! all decoders are Rust.
 
+mod film;
+mod nal;
 mod picture;
+mod reel;
 mod sound;
+mod turns;
+mod yuv;
 
 use tidings_domain::media::{Making, MediaKind, MediaType, PreviewFault, PreviewMaker};
 
@@ -18,7 +23,8 @@ impl PreviewMaker for Studio {
         match mime.kind() {
             MediaKind::Image => picture::make(mime, &bytes),
             MediaKind::Audio => sound::make(bytes),
-            MediaKind::Video | MediaKind::Document | MediaKind::Sealed => Err(PreviewFault::Unsupported),
+            MediaKind::Video => film::make(bytes),
+            MediaKind::Document | MediaKind::Sealed => Err(PreviewFault::Unsupported),
         }
     }
 }

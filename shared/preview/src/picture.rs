@@ -2,8 +2,9 @@
 
 use std::io::Cursor;
 
+use heic_decoder::HeifError;
 use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage, Rgba,
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage, Rgba, RgbaImage,
     codecs::jpeg::JpegEncoder, imageops::FilterType,
 };
 use tidings_domain::{
@@ -16,26 +17,34 @@ const DECODER_BYTES_MAX: u64 = 8 * PREVIEW_SOURCE_PIXELS_MAX + (16 << 20);
 const QUALITY: u8 = 80;
 
 pub(crate) fn make(mime: MediaType, bytes: &[u8]) -> Making {
-    let picture = read(mime, bytes)?;
-    let (mut made, mut pieces, mut picture) = (Made::default(), Vec::new(), flat(&picture));
+    let (pictures, pieces) = pieces(flat(&read(mime, bytes)?))?;
+    Ok((Made { pictures, ..Made::default() }, pieces))
+}
+
+/// A picture in all sizes, and their objects.
+pub(crate) type Pictures = (Vec<Picture>, Vec<(Piece, Vec<u8>)>);
+
+pub(crate) fn pieces(mut picture: RgbImage) -> Result<Pictures, PreviewFault> {
+    let (mut pictures, mut pieces) = (Vec::new(), Vec::new());
     // The largest first: each is made of the one before it.
     for (size, _) in PreviewSize::ALL.into_iter().rev() {
         picture = smaller(picture, size.pixels_max());
         let mut jpeg = Vec::new();
         JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&picture).map_err(|error| fault(&error))?;
         let (width, height, bytes) = (picture.width(), picture.height(), jpeg.len() as u64);
-        made.pictures.push(Picture { size, width, height, bytes });
+        pictures.push(Picture { size, width, height, bytes });
         pieces.push((Piece::Picture(size), jpeg));
     }
-    Ok((made, pieces))
+    Ok((pictures, pieces))
 }
 
-fn read(mime: MediaType, bytes: &[u8]) -> Result<DynamicImage, PreviewFault> {
+pub(crate) fn read(mime: MediaType, bytes: &[u8]) -> Result<DynamicImage, PreviewFault> {
     let format = match mime.name() {
         "image/jpeg" => ImageFormat::Jpeg,
         "image/png" => ImageFormat::Png,
         "image/gif" => ImageFormat::Gif,
         "image/webp" => ImageFormat::WebP,
+        "image/heic" => return heic(bytes),
         _ => return Err(PreviewFault::Unsupported),
     };
     let bad = |error: ImageError| fault(&error);
@@ -56,6 +65,29 @@ fn read(mime: MediaType, bytes: &[u8]) -> Result<DynamicImage, PreviewFault> {
     }
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// How a camera's picture is turned is in the file itself, and done by its decoder.
+fn heic(bytes: &[u8]) -> Result<DynamicImage, PreviewFault> {
+    let bad = |error: HeifError| match error {
+        HeifError::Unsupported(_) => PreviewFault::Unsupported,
+        HeifError::LimitExceeded(_) => PreviewFault::TooLarge,
+        _ => PreviewFault::Corrupt,
+    };
+    let info = heic_decoder::probe(bytes).map_err(bad)?;
+    let pixels = |width: usize, height: usize| (width as u64).saturating_mul(height as u64);
+    if pixels(info.width, info.height).max(pixels(info.coded_width, info.coded_height)) > PREVIEW_SOURCE_PIXELS_MAX {
+        return Err(PreviewFault::TooLarge);
+    }
+    let decoded = heic_decoder::decode(bytes).map_err(bad)?;
+    let side = |side: usize| u32::try_from(side).map_err(|_| PreviewFault::TooLarge);
+    let (width, height) = (side(decoded.width)?, side(decoded.height)?);
+    let picture = if decoded.alpha.is_some() {
+        RgbaImage::from_raw(width, height, decoded.to_rgba8().map_err(bad)?.data).map(DynamicImage::from)
+    } else {
+        RgbImage::from_raw(width, height, decoded.to_rgb8().map_err(bad)?.data).map(DynamicImage::from)
+    };
+    picture.filter(|picture| picture.width() > 0 && picture.height() > 0).ok_or(PreviewFault::Corrupt)
 }
 
 fn fault(error: &ImageError) -> PreviewFault {
@@ -97,7 +129,6 @@ fn smaller(picture: RgbImage, pixels_max: u32) -> RgbImage {
 
 #[cfg(test)]
 mod tests {
-    use image::RgbaImage;
     use img_parts::{Bytes, ImageEXIF, jpeg::Jpeg};
 
     use super::*;
@@ -196,6 +227,19 @@ mod tests {
         assert_eq!(make(of("image/png"), b"").unwrap_err(), PreviewFault::Corrupt);
         assert_eq!(make(of("image/jpeg"), b"\xff\xd8\xff\xe0").unwrap_err(), PreviewFault::Corrupt);
         assert_eq!(make(of("image/webp"), &whole).unwrap_err(), PreviewFault::Corrupt);
-        assert_eq!(make(of("image/heic"), &whole).unwrap_err(), PreviewFault::Unsupported);
+        assert_eq!(make(of("image/heic"), &whole).unwrap_err(), PreviewFault::Corrupt);
+        assert_eq!(make(of("image/heic"), &HEIC[..HEIC.len() - 40]).unwrap_err(), PreviewFault::Corrupt);
+        assert_eq!(make(of("image/avif"), &whole).unwrap_err(), PreviewFault::Unsupported);
+    }
+
+    const HEIC: &[u8] = include_bytes!("../samples/picture.heic");
+
+    #[test]
+    fn a_phone_s_picture_is_shown() {
+        let (made, pieces) = make(of("image/heic"), HEIC).unwrap();
+        assert_eq!(sizes(&made)[0], (PreviewSize::Large, 192, 108));
+        let read = image::load_from_memory(&pieces[0].1).unwrap().to_rgb8();
+        let tones: std::collections::BTreeSet<_> = read.pixels().map(|pixel| pixel.0.map(|c| c / 64)).collect();
+        assert!(tones.len() > 10, "it has colours: {}", tones.len());
     }
 }

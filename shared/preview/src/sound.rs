@@ -47,7 +47,7 @@ pub(crate) fn make(bytes: Vec<u8>) -> Making {
     meter.finish()
 }
 
-fn fault(error: &Error) -> PreviewFault {
+pub(crate) fn fault(error: &Error) -> PreviewFault {
     match error {
         Error::Unsupported(_) => PreviewFault::Unsupported,
         Error::LimitError(_) => PreviewFault::TooLarge,
@@ -56,7 +56,7 @@ fn fault(error: &Error) -> PreviewFault {
 }
 
 /// The next packet; none at the end, though it comes too early: what is there is shown.
-fn next(format: &mut dyn FormatReader) -> Result<Option<Packet>, PreviewFault> {
+pub(crate) fn next(format: &mut dyn FormatReader) -> Result<Option<Packet>, PreviewFault> {
     match format.next_packet() {
         Ok(packet) => Ok(packet),
         Err(Error::IoError(_) | Error::DecodeError(_) | Error::ResetRequired) => Ok(None),

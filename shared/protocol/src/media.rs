@@ -200,7 +200,7 @@ pub struct PreviewInfo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::PREVIEW_PEAKS))]
     pub peaks: Vec<u8>,
-    /// Sound of up to ten minutes in a form that is played everywhere.
+    /// Sound, or a film, of up to ten minutes in a form that is played everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub playable: Option<PreviewPlayable>,
     /// Until when the addresses work, in ms since the epoch.

@@ -62,17 +62,20 @@ impl PreviewSize {
 pub enum Piece {
     /// A picture.
     Picture(PreviewSize),
-    /// The content in a form that is played everywhere.
+    /// Sound in a form that is played everywhere.
     Playable,
+    /// A film in a form that is played everywhere.
+    Film,
 }
 
 impl Piece {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Picture(PreviewSize::Small),
         Self::Picture(PreviewSize::Medium),
         Self::Picture(PreviewSize::Large),
         Self::Playable,
+        Self::Film,
     ];
 
     /// Its type.
@@ -80,6 +83,7 @@ impl Piece {
         match self {
             Self::Picture(_) => "image/jpeg",
             Self::Playable => "audio/wav",
+            Self::Film => "video/mp4",
         }
     }
 
@@ -88,6 +92,7 @@ impl Piece {
         let own = match self {
             Self::Picture(size) => size.name(),
             Self::Playable => "playable",
+            Self::Film => "film",
         };
         let upload = object.as_str().strip_prefix(ObjectKey::PREFIX).unwrap_or_default();
         format!("{}{upload}/{own}", Self::PREFIX)
@@ -156,6 +161,13 @@ pub struct Made {
     pub playable_bytes: Option<u64>,
 }
 
+impl Made {
+    /// Which object is the playable form, where there is one: what has pictures is a film.
+    pub fn playable(&self) -> Option<Piece> {
+        self.playable_bytes.map(|_| if self.pictures.is_empty() { Piece::Playable } else { Piece::Film })
+    }
+}
+
 /// How far a preview has got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PreviewState {
@@ -196,11 +208,12 @@ fn may_have_one(row: &MediaRow) -> Result<(), PreviewFault> {
 
 /// Whether there is anything that reads this form.
 fn is_known(mime: MediaType) -> bool {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 15] = [
         "image/jpeg",
         "image/png",
         "image/gif",
         "image/webp",
+        "image/heic",
         "audio/mpeg",
         "audio/mp4",
         "audio/ogg",
@@ -208,6 +221,9 @@ fn is_known(mime: MediaType) -> bool {
         "audio/flac",
         "audio/aac",
         "audio/webm",
+        "video/mp4",
+        "video/quicktime",
+        "video/webm",
     ];
     KNOWN.contains(&mime.name())
 }
@@ -351,8 +367,8 @@ async fn show(
         }
         None => None,
     };
-    let playable = match made.playable_bytes {
-        Some(_) => Some(objects.sign_piece(object, Piece::Playable, now, until).await?),
+    let playable = match made.playable() {
+        Some(piece) => Some(objects.sign_piece(object, piece, now, until).await?),
         None => None,
     };
     Ok(PreviewView::Ready { made, picture, playable, until })

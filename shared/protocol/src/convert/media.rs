@@ -147,10 +147,8 @@ pub fn preview_info(view: &PreviewView) -> PreviewInfo {
             }),
             duration_ms: made.duration_ms,
             peaks: made.peaks.to_vec(),
-            playable: playable.as_ref().zip(made.playable_bytes).map(|(url, size)| PreviewPlayable {
-                url: url.to_string(),
-                mime: Piece::Playable.mime().to_owned(),
-                size,
+            playable: playable.as_ref().zip(made.playable_bytes).zip(made.playable()).map(|((url, size), piece)| {
+                PreviewPlayable { url: url.to_string(), mime: piece.mime().to_owned(), size }
             }),
             expires_at: Some(until.0),
             ..nothing
