@@ -105,6 +105,45 @@ async fn of_a_voice_note_there_is_its_length_its_waveform_and_a_playable_form() 
     assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]));
 }
 
+/// A sample with an end of its own, which players pass over.
+fn own(sample: &[u8]) -> Vec<u8> {
+    let end = fresh("free");
+    let length = u32::try_from(8 + end.len()).unwrap();
+    [sample, &length.to_be_bytes(), b"free", end.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn of_a_film_there_is_a_picture_its_length_and_a_small_film() {
+    let (alice, bob) = (User::new("alice"), User::new("bob"));
+    let conversation = direct(&alice, &bob);
+    let film = own(include_bytes!("../../../shared/preview/samples/film.mp4"));
+    let (handle, sent) = upload_and_send(&alice, &conversation, "video/mp4", &film).await;
+    let seen = settled(&bob.http("b"), &handle, "large").await;
+    assert_eq!((&seen["status"], &seen["durationMs"]), (&json!("ready"), &json!(1200)), "{seen}");
+    assert_eq!((&seen["picture"]["width"], &seen["picture"]["height"]), (&json!(192), &json!(108)));
+    assert_eq!((&seen["playable"]["mime"], &seen["peaks"]), (&json!("video/mp4"), &Value::Null));
+    let url = seen["playable"]["url"].as_str().unwrap().to_owned();
+    let (status, bytes) = from_storage(&url, None).await;
+    assert_eq!((status, json!(bytes.len())), (200, seen["playable"]["size"].clone()));
+    assert_eq!(&bytes[4..8], b"ftyp");
+    let about = json!({ "type": "message.delete", "conversationId": conversation, "messageId": sent["messageId"],
+        "clientMsgId": fresh("d"), "for": "everyone" });
+    assert_eq!(alice.connect("s").await.ask(about).await["type"], "message.sent");
+    eventually("the small film went with the film", || async {
+        (from_storage(&url, None).await.0 == 404).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_picture_of_a_phone_is_shown_as_every_other() {
+    let alice = User::new("alice");
+    let picture = own(include_bytes!("../../../shared/preview/samples/picture.heic"));
+    let (handle, _) = upload_and_send(&alice, &alice.notes(), "image/heic", &picture).await;
+    let seen = settled(&alice.http("a"), &handle, "small").await;
+    assert_eq!((&seen["picture"]["width"], &seen["picture"]["mime"]), (&json!(160), &json!("image/jpeg")), "{seen}");
+}
+
 #[tokio::test]
 async fn what_cannot_have_a_preview_says_why_again_and_again() {
     let alice = User::new("alice");
