@@ -6,6 +6,7 @@ import type {
 import { CallError, Http, path, type HttpConfig } from "./http.ts";
 import { Backoff } from "./machine/backoff.ts";
 import { report } from "./report.ts";
+import type { SecureEvent } from "./secure/client.ts";
 import { MemoryStore, type Place, type Store } from "./store.ts";
 import { CallTransport, type SocketLike } from "./transport.ts";
 
@@ -47,7 +48,9 @@ export type ClientEvent =
   | { type: "synced" }
   | { type: "conversations"; conversations: ConversationSummary[] }
   /** Everything else that the service says. */
-  | { type: "notice"; frame: ServerFrame };
+  | { type: "notice"; frame: ServerFrame }
+  /** What encryption has to tell, where the client has it. */
+  | { type: "secure"; event: SecureEvent };
 
 const ACK_DELAY_MS = 300;
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -157,6 +160,11 @@ export class Client {
     void this.open();
   }
 
+  /** Connects anew, though there is a connection: it seems not to tell everything. */
+  renew(): void {
+    if (this.now.name === "online") void this.open();
+  }
+
   /** Queues an entry, and stores it first: it is sent even if the page is closed before. Answers its `clientMsgId`. */
   async send(outgoing: Outgoing): Promise<string> {
     const frame = { clientMsgId: crypto.randomUUID(), ts: Date.now(), ...outgoing } as EntryFrame;
@@ -238,12 +246,13 @@ export class Client {
     const from = Math.min(before, place && place.held >= before - 1 ? place.floor : before);
     if (from <= 1) return kept;
     const page = await this.before(conversationId, from, limit);
-    await this.later(async () => {
+    const shown = await this.later(async () => {
       const now = this.places.get(conversationId);
-      if (now?.floor === from) await this.keep(page.entries, { ...now, floor: page.floor });
+      if (now?.floor === from) return this.keep(page.entries, { ...now, floor: page.floor });
+      return this.store.readable?.(page.entries) ?? page.entries;
     });
     const known = new Set(kept.map((entry) => entry.sequence));
-    return [...page.entries.filter((entry) => !known.has(entry.sequence)), ...kept];
+    return [...shown.filter((entry) => !known.has(entry.sequence)), ...kept];
   }
 
   /** Entries of the service before `before`, and from where on they are whole. A page may be empty: what the user hid is in none. */
@@ -287,9 +296,10 @@ export class Client {
     return result;
   }
 
-  private async keep(entries: LogEntry[], place: Place): Promise<void> {
-    await this.store.putEntries(entries, place);
+  private async keep(entries: LogEntry[], place: Place): Promise<LogEntry[]> {
+    const shown = await this.store.putEntries(entries, place);
     this.places.set(place.conversationId, place);
+    return shown ?? entries;
   }
 
   private async open(): Promise<void> {
@@ -505,10 +515,13 @@ export class Client {
     if (before && before.held >= held && entries.length === 0) return;
     const first = entries[0]?.sequence ?? held + 1;
     const place = { conversationId, floor: before?.floor ?? first, held: Math.max(before?.held ?? 0, held) };
-    await this.keep(await this.erased(conversationId, entries), place);
+    const shown = await this.keep(await this.erased(conversationId, entries), place);
     const foreign = entries.filter((entry) => entry.senderUserId !== this.me).at(-1)?.sequence;
     engine.stored(conversationId, held, foreign, this.clock());
-    if (entries.length > 0) this.tell({ type: "entries", conversationId, entries });
+    // What a deletion took the content of was told before.
+    const told = new Set(entries.map((entry) => entry.sequence));
+    const fresh = shown.filter((entry) => told.has(entry.sequence));
+    if (fresh.length > 0) this.tell({ type: "entries", conversationId, entries: fresh });
     this.tick();
   }
 

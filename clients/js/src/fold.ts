@@ -6,6 +6,9 @@ export function isExpired(entry: LogEntry, now = Date.now()): boolean {
   return entry.expired === true || (entry.ttlSeconds !== undefined && entry.ts + entry.ttlSeconds * 1000 <= now);
 }
 
+/** The kind of what cannot be decrypted on this device; the payload is `{reason}`. */
+export const UNREADABLE = "unreadable";
+
 /** A message, or an event that is shown between messages. */
 export interface Message {
   conversationId: string;
@@ -24,6 +27,8 @@ export interface Message {
   gone: "deleted" | "expired" | "viewed" | undefined;
   /** Whether the payload is ciphertext. */
   isEncrypted: boolean;
+  /** Whether it was end-to-end encrypted, and was decrypted on this device. */
+  isSecure: boolean;
   isPinned: boolean;
   viewOnce: boolean;
   mentions: readonly string[];
@@ -73,7 +78,8 @@ function begun(entry: LogEntry, event: Message["event"], now: number): Changes {
     event,
     isEdited: false,
     gone,
-    isEncrypted: event === "message" && entry.epoch !== undefined && gone === undefined,
+    isEncrypted: event === "message" && entry.epoch !== undefined && !entry.opened && gone === undefined,
+    isSecure: entry.opened === true,
     isPinned: false,
     viewOnce: entry.viewOnce ?? false,
     mentions: entry.mentions ?? [],
@@ -86,10 +92,13 @@ function begun(entry: LogEntry, event: Message["event"], now: number): Changes {
 }
 
 function change(target: Changes, entry: LogEntry): void {
+  const hasContent = entry.event === "edit" || entry.event === "reaction" || entry.event === "vote";
+  // What is in the clear may be anybody's who runs the service, and what does not open says nothing.
+  if (hasContent && target.isSecure && (!entry.opened || entry.kind === UNREADABLE)) return;
   switch (entry.event) {
     case "edit":
-      // Its own content goes with the message's.
-      if (target.gone !== undefined || entry.deleted || entry.expired) return;
+      // Its own content goes with the message's. Which message it is about is the service's word alone.
+      if (target.gone !== undefined || entry.deleted || entry.expired || entry.senderUserId !== target.senderUserId) return;
       target.payload = entry.payload;
       target.mentions = entry.mentions ?? [];
       target.isEdited = true;

@@ -5,8 +5,8 @@ export type { ClientFrame, http, ServerFrame, socket };
 
 type Frames = socket.components["schemas"];
 
-/** An entry of a conversation's log. */
-export type LogEntry = Frames["MessageNew"];
+/** An entry of a conversation's log. `opened` is this client's word: it was encrypted, and is as it was decrypted here. */
+export type LogEntry = Frames["MessageNew"] & { opened?: boolean };
 /** `session.ready`. */
 export type SessionReady = Frames["Frame.server.session.ready"];
 /** `error`, as a frame and as the body of a refused call. */

@@ -14,11 +14,16 @@ export interface Place {
 /** A store of one user's device. Each call is done when it is durable. */
 export interface Store {
   places(): Promise<Place[]>;
-  /** Entries and the place that they make, together. */
-  putEntries(entries: LogEntry[], place: Place): Promise<void>;
+  /** Entries and the place that they make, together. Where the store answers entries, these are shown in place of them. */
+  putEntries(entries: LogEntry[], place: Place): Promise<LogEntry[] | void>;
+  /** What is shown of entries that are not kept; they themselves where left out. */
+  readable?(entries: LogEntry[]): Promise<LogEntry[]>;
   /** Up to `limit` entries before `before`, in order. */
   entries(conversationId: string, before: number, limit: number): Promise<LogEntry[]>;
+  /** What the connection has to send. */
   pending(): Promise<EntryFrame[]>;
+  /** What waits as it was said, where that is something else. */
+  waiting?(): Promise<EntryFrame[]>;
   putPending(frame: EntryFrame): Promise<void>;
   deletePending(clientMsgId: string): Promise<void>;
   summaries(): Promise<ConversationSummary[]>;
@@ -131,7 +136,7 @@ export class IndexedDbStore implements Store {
 export class MemoryStore implements Store {
   private readonly log = new Map<string, LogEntry[]>();
   private readonly kept = new Map<string, Place>();
-  private readonly waiting = new Map<string, EntryFrame>();
+  private readonly queue = new Map<string, EntryFrame>();
   private readonly list = new Map<string, ConversationSummary>();
   private readonly values = new Map<string, unknown>();
 
@@ -151,15 +156,15 @@ export class MemoryStore implements Store {
   }
 
   async pending(): Promise<EntryFrame[]> {
-    return [...this.waiting.values()];
+    return [...this.queue.values()];
   }
 
   async putPending(frame: EntryFrame): Promise<void> {
-    this.waiting.set(frame.clientMsgId, frame);
+    this.queue.set(frame.clientMsgId, frame);
   }
 
   async deletePending(clientMsgId: string): Promise<void> {
-    this.waiting.delete(clientMsgId);
+    this.queue.delete(clientMsgId);
   }
 
   async summaries(): Promise<ConversationSummary[]> {
@@ -179,7 +184,7 @@ export class MemoryStore implements Store {
   }
 
   async clear(): Promise<void> {
-    for (const map of [this.log, this.kept, this.waiting, this.list, this.values]) map.clear();
+    for (const map of [this.log, this.kept, this.queue, this.list, this.values]) map.clear();
   }
 
   close(): void {}

@@ -23,8 +23,15 @@ export interface ChannelLike {
   close(): void;
 }
 
+/** What is used of a {@link Client}, and of one that encrypts. */
+export type ClientLike = Pick<
+  Client, "status" | "on" | "start" | "stop" | "reconnect" | "send" | "pending" | "read" | "setActive" | "watch" | "request" | "list" | "history"
+>;
+
 /** A client that tabs share. */
 export interface SharedConfig extends ClientConfig {
+  /** Makes the client of the tab that is connected; a {@link Client} where left out. */
+  make?: (config: ClientConfig) => ClientLike;
   /** The store that the tabs have in common. */
   store: Store;
   /** Of user and device, the same in each tab. */
@@ -40,7 +47,7 @@ interface Refused {
   status?: number;
   body?: Partial<ErrorFrame> | undefined;
 }
-type Method = "send" | "request" | "list" | "history";
+type Method = "send" | "request" | "list" | "history" | "ask";
 /** What tabs say to each other. */
 type Said =
   | { say: "leads"; status: Status }
@@ -72,7 +79,7 @@ export class SharedClient {
   private readonly told = new Map<string, number>();
   /** What the tabs want, where this one leads. */
   private readonly tabs = new Map<string, { isActive: boolean; watched: string[] }>();
-  private client: Client | undefined;
+  private client: ClientLike | undefined;
   private leave: (() => void) | undefined;
   private now: Status = { name: "stopped" };
   private isActive = true;
@@ -141,11 +148,16 @@ export class SharedClient {
   async send(outgoing: Outgoing): Promise<string> {
     // Named here: whoever takes over from a tab that has gone asks for the same entry.
     const named = { clientMsgId: crypto.randomUUID(), ts: Date.now(), ...outgoing } as Outgoing;
-    return this.ask<string>("send", [named]);
+    return this.call<string>("send", [named]);
   }
 
   pending(): Promise<EntryFrame[]> {
-    return this.store.pending();
+    return this.store.waiting?.() ?? this.store.pending();
+  }
+
+  /** Has the client of the tab that is connected do what no {@link Client} does, such as one that encrypts. */
+  ask<Answer>(method: string, ...args: unknown[]): Promise<Answer> {
+    return this.call("ask", [method, args]);
   }
 
   read(conversationId: string, upTo: number): void {
@@ -166,15 +178,15 @@ export class SharedClient {
   }
 
   request(frame: ClientFrame): Promise<ServerFrame> {
-    return this.ask("request", [frame]);
+    return this.call("request", [frame]);
   }
 
   list(): Promise<ConversationSummary[]> {
-    return this.ask("list", []);
+    return this.call("list", []);
   }
 
   history(conversationId: string, before: number, limit?: number): Promise<LogEntry[]> {
-    return this.ask("history", limit === undefined ? [conversationId, before] : [conversationId, before, limit]);
+    return this.call("history", limit === undefined ? [conversationId, before] : [conversationId, before, limit]);
   }
 
   private say(said: Said): void {
@@ -189,7 +201,7 @@ export class SharedClient {
   private async lead(): Promise<void> {
     if (this.leaving.signal.aborted) return;
     const left = new Promise<void>((resolve) => (this.leave = resolve));
-    const client = new Client(this.config);
+    const client = this.config.make?.(this.config) ?? new Client(this.config);
     this.client = client;
     client.on((event) => this.led(event));
     try {
@@ -313,7 +325,7 @@ export class SharedClient {
     }
   }
 
-  private ask<Answer>(method: Method, args: unknown[]): Promise<Answer> {
+  private call<Answer>(method: Method, args: unknown[]): Promise<Answer> {
     if (this.leaving.signal.aborted) return Promise.reject(new RequestError("the client is stopped"));
     if (this.client) return this.run(method, args, false) as Promise<Answer>;
     return new Promise<Answer>((resolve, reject) => {
@@ -346,6 +358,12 @@ export class SharedClient {
         return client.request(...(args as [ClientFrame]));
       case "list":
         return client.list();
+      case "ask": {
+        const [name, given] = args as [string, unknown[]];
+        const work = (client as unknown as Record<string, unknown>)[name];
+        if (typeof work !== "function") throw new RequestError(`the client has no ${name}`);
+        return (work as (...given: unknown[]) => unknown).apply(client, given);
+      }
       case "history":
         return client.history(...(args as [string, number]));
     }

@@ -2850,7 +2850,7 @@ export namespace http {
               peaks?: number[];
               /** @description A picture, of the size that was asked for; absent of sound. */
               picture?: components["schemas"]["PreviewPicture"];
-              /** @description Sound of up to ten minutes in a form that is played everywhere. */
+              /** @description Sound, or a film, of up to ten minutes in a form that is played everywhere. */
               playable?: components["schemas"]["PreviewPlayable"];
               /** @description Why there is none: `unsupported`, `corrupt`, `tooLarge` or `tooHard`. */
               reason?: string;

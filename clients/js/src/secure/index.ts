@@ -1,0 +1,10 @@
+/** End-to-end encryption: a client like the other, whose conversations nobody else reads. */
+export type { Membership } from "./account.ts";
+export { SecureClient, type SecureConfig, type SecureEvent, type Waiting } from "./client.ts";
+export { type Device, deviceIdOf, deviceOf, userOf } from "./device.ts";
+export { LinkError, parseLinkCode } from "./link.ts";
+export { type Attachment, openSealed, uploadSealed } from "./media.ts";
+export type { WorkerLike } from "./remote.ts";
+export { groupsOf } from "./digits.ts";
+export type { Found, SearchQuery } from "./search.ts";
+export { SecureStore } from "./store.ts";
