@@ -35,7 +35,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         mailboxes: adapters.mailboxes()?,
         aggregate_members: config::number("AGGREGATE_RECEIPTS_MEMBERS", 2, 10_000)?,
     };
-    FrameFunction::new(Arc::new(handler), Refusals::Posted(Box::new(adapters.gateway())))
+    FrameFunction::new(Arc::new(handler), Refusals::Posted(Box::new(adapters.gateway()?)))
 }
 
 impl FrameHandler for Ack {

@@ -52,7 +52,7 @@ impl Api {
             personal: adapters.personal()?,
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
-            gateway: adapters.gateway(),
+            gateway: adapters.gateway()?,
             sender: MessageSender::build(adapters)?,
             aggregate_members: config::number("AGGREGATE_RECEIPTS_MEMBERS", 2, 10_000)?,
         })

@@ -23,6 +23,7 @@ fn function(handler: &str, adapters: &Adapters) -> Result<Arc<dyn Function>, Err
         "ack" => Arc::new(tidings_fn_ack::build(adapters)?),
         "presence" => Arc::new(tidings_fn_presence::build(adapters)?),
         "sync" => Arc::new(tidings_fn_sync::build(adapters)?),
+        "events" => Arc::new(tidings_fn_events::EventsOverHttp::build(adapters)?),
         "fanout" => Arc::new(tidings_fn_fanout::Fanout::build(adapters)?),
         "sequencer" => Arc::new(tidings_fn_sequencer::Sequencer::build(adapters)?),
         "repair" => Arc::new(tidings_fn_repair::Repair::build(adapters)?),

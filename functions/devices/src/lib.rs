@@ -39,7 +39,7 @@ impl Devices {
             web_push_key: adapters.vapid_key()?,
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
-            gateway: adapters.gateway(),
+            gateway: adapters.gateway()?,
         })
     }
 

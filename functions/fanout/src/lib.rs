@@ -34,7 +34,7 @@ impl Fanout {
             log: adapters.log()?,
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
-            gateway: adapters.gateway(),
+            gateway: adapters.gateway()?,
             failures: adapters.failures("fanout")?,
             pushes: adapters.pushes()?,
             mailboxes: adapters.mailboxes()?,

@@ -35,7 +35,7 @@ impl Keys {
             mailboxes: adapters.mailboxes()?,
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
-            gateway: adapters.gateway(),
+            gateway: adapters.gateway()?,
         })
     }
 

@@ -47,7 +47,7 @@ impl Personal {
             sessions: adapters.sessions()?,
             media: adapters.media()?,
             bus: adapters.bus()?,
-            gateway: adapters.gateway(),
+            gateway: adapters.gateway()?,
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
     }

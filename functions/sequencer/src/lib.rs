@@ -30,7 +30,7 @@ impl Sequencer {
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
-            gateway: adapters.gateway(),
+            gateway: adapters.gateway()?,
             failures: adapters.failures("sequencer")?,
         })
     }

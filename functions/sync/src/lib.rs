@@ -39,7 +39,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         personal: adapters.personal()?,
         sessions: adapters.sessions()?,
         mailboxes: adapters.mailboxes()?,
-        gateway: adapters.gateway(),
+        gateway: adapters.gateway()?,
         terms: config::session_terms()?,
     };
     FrameFunction::new(Arc::new(handler), Refusals::Answered)

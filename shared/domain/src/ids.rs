@@ -94,12 +94,34 @@ text_id!(
         && t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
 );
 text_id!(
+    /// A frame in an inbox: its time, and what sets it apart, so that keys sort by time.
+    FrameKey,
+    "key of a frame",
+    "1 to 32 of [0-9a-f]",
+    |t| (1..=32).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+);
+text_id!(
     /// A live socket, as API Gateway names it.
     ConnectionId,
     "connection id",
     "1 to 128 characters",
     |t| (1..=128).contains(&t.len())
 );
+
+impl FrameKey {
+    /// The key of a frame of a moment: `count` orders those that one process makes in a millisecond, `random` sets those of
+    /// several apart.
+    pub fn of(at: Timestamp, count: u32, random: u64) -> Self {
+        Self(format!("{:012x}{count:08x}{:08x}", at.0 & 0xffff_ffff_ffff, random & 0xffff_ffff).into())
+    }
+}
+
+impl ConnectionId {
+    /// The session of a device that asks for events: nothing that a socket is called.
+    pub fn of_inbox(at: Timestamp, random: u64) -> Self {
+        Self(format!("inbox-{:x}-{random:016x}", at.0).into())
+    }
+}
 
 /// A conversation: two users (or one with themselves), or a group.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,6 +21,7 @@ pub mod stream;
 
 pub mod blocks;
 pub mod devices;
+pub mod events;
 pub mod fanout;
 pub mod history;
 pub mod invites;

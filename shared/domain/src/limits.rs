@@ -306,3 +306,20 @@ pub const PREVIEW_ATTEMPTS_MAX: u32 = 3;
 pub const PREVIEW_LEASE_MS: u64 = 5 * 60 * 1000;
 /// When to ask again for a preview that is being made, in milliseconds.
 pub const PREVIEW_RETRY_MS: u64 = 500;
+
+/// The longest that a device may wait for events, in milliseconds: API Gateway gives up after 30 s.
+pub const EVENTS_WAIT_MS_MAX: u64 = 25_000;
+/// The life of a session whose device asks for events, in seconds: it must outlive a wait and the way to the next question.
+pub const EVENTS_SESSION_SECONDS: u64 = 60;
+/// A device that asks for events is told again so often what was active, in milliseconds.
+pub const EVENTS_BEAT_MS: u64 = 30_000;
+/// Frames of an inbox in one answer: the next question names each.
+pub const EVENTS_PAGE_MAX: usize = 50;
+/// What a first answer brings, in bytes; what is beyond is to be pulled. A function answers 6 MB at most.
+pub const EVENTS_BYTES_MAX: usize = 3 << 20;
+/// Between two looks into an inbox, in milliseconds: at first, and in the end.
+pub const EVENTS_PAUSE_MS_MIN: u64 = 200;
+/// See [`EVENTS_PAUSE_MS_MIN`].
+pub const EVENTS_PAUSE_MS_MAX: u64 = 800;
+/// A frame that no question fetches goes after so long, in milliseconds: its session is over by then.
+pub const EVENTS_LIFE_MS: u64 = 10 * 60 * 1000;

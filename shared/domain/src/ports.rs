@@ -16,7 +16,8 @@ use crate::{
         Advance, Advanced, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
     },
     devices::{Created, PushAddress, PushEndpoint, Registration},
-    ids::{ConnectionId, ConversationId, DeviceId, MailId, Sender, Sequence, Timestamp, UserId},
+    events::Kept,
+    ids::{ConnectionId, ConversationId, DeviceId, FrameKey, MailId, Sender, Sequence, Timestamp, UserId},
     invites::{Door, Invite, InviteSecret, JoinRequest},
     keys::{DeviceSet, KeyPackage, SetChange},
     limits::{SINCE_ROWS_MAX, TAIL_ROWS},
@@ -503,6 +504,18 @@ pub trait Mailboxes: Send + Sync {
 
     /// Deletes these pieces, as far as they are there.
     fn remove<'a>(&'a self, owner: &'a Sender, ids: &'a [MailId]) -> PortResult<'a, ()>;
+}
+
+/// What was posted to devices that ask for events, until they have it.
+pub trait Inboxes: Send + Sync {
+    /// Puts a frame into the inbox of a session, for some minutes.
+    fn put<'a>(&'a self, session: &'a Session, frame: &'a Kept) -> PortResult<'a, ()>;
+
+    /// Up to `limit` frames, oldest first. Eventually consistent: what is not seen yet is seen by the next look.
+    fn page<'a>(&'a self, session: &'a Session, limit: usize) -> PortResult<'a, Vec<Kept>>;
+
+    /// Deletes these, as far as they are there.
+    fn remove<'a>(&'a self, session: &'a Session, keys: &'a [FrameKey]) -> PortResult<'a, ()>;
 }
 
 /// Push services.

@@ -7,6 +7,9 @@ use crate::{
     ids::{ConnectionId, Sender, Timestamp},
 };
 
+/// The endpoint of a session that has no socket: what is posted to it waits in an inbox. See [`crate::events`].
+pub const POLLED: &str = "inbox";
+
 /// A live socket of a device. There is one for each device: the latest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -29,6 +32,11 @@ impl Session {
     /// places holds that part of the subscribers, whatever they are called. FNV-1a with a final mix.
     pub fn place(&self) -> u32 {
         place_of(&self.owner)
+    }
+
+    /// Whether its device asks for events and has no socket.
+    pub fn is_polled(&self) -> bool {
+        self.endpoint.as_ref() == POLLED
     }
 
     /// Whether it counts.

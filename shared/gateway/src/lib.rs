@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use aws_sdk_apigatewaymanagement::{
@@ -10,8 +13,10 @@ use aws_sdk_apigatewaymanagement::{
     operation::post_to_connection::PostToConnectionError, primitives::Blob,
 };
 use tidings_domain::{
+    events::Kept,
+    ids::FrameKey,
     notice::Notice,
-    ports::{Clock, Gateway, PortResult, Post, Unavailable},
+    ports::{Clock, Gateway, Inboxes, PortResult, Post, Unavailable},
     session::Session,
 };
 use tidings_protocol::{
@@ -19,18 +24,22 @@ use tidings_protocol::{
     convert::{notice_frame, reply_to},
 };
 
-/// The sockets of all cells: a session tells the endpoint of its own.
+/// The sockets of all cells: a session tells the endpoint of its own. What is for a device that asks for events is put into its
+/// inbox.
 #[derive(Clone)]
 pub struct ApiGateway {
     config: Config,
     clock: Arc<dyn Clock>,
+    inboxes: Arc<dyn Inboxes>,
+    /// Frames put into inboxes: they keep their order.
+    put_count: Arc<AtomicU32>,
     clients: Arc<Mutex<HashMap<Arc<str>, Client>>>,
 }
 
 impl ApiGateway {
     /// The sockets, reached with this configuration but for the endpoint.
-    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
-        Self { config, clock, clients: Arc::default() }
+    pub fn new(config: Config, clock: Arc<dyn Clock>, inboxes: Arc<dyn Inboxes>) -> Self {
+        Self { config, clock, inboxes, put_count: Arc::default(), clients: Arc::default() }
     }
 
     fn client(&self, endpoint: &Arc<str>) -> Client {
@@ -46,11 +55,23 @@ impl ApiGateway {
         frame: &ServerFrame,
         reply_to: Option<&str>,
     ) -> Result<Post, Unavailable> {
+        let text = frame.to_text(reply_to);
+        if session.is_polled() { self.put(session, &text).await } else { self.post_text(session, text).await }
+    }
+
+    async fn put(&self, session: &Session, text: &str) -> Result<Post, Unavailable> {
+        let count = self.put_count.fetch_add(1, Ordering::Relaxed);
+        let key = FrameKey::of(self.clock.now(), count, self.clock.random_below(u64::MAX));
+        self.inboxes.put(session, &Kept { key, text: text.into() }).await?;
+        Ok(Post::Accepted)
+    }
+
+    async fn post_text(&self, session: &Session, text: String) -> Result<Post, Unavailable> {
         let posted = self
             .client(&session.endpoint)
             .post_to_connection()
             .connection_id(session.connection.as_str())
-            .data(Blob::new(frame.to_text(reply_to)))
+            .data(Blob::new(text))
             .send()
             .await;
         match posted {
@@ -63,6 +84,10 @@ impl ApiGateway {
     }
 
     async fn delete(&self, session: &Session) -> Result<(), Unavailable> {
+        if session.is_polled() {
+            // Its device hears of it with its next question.
+            return Ok(());
+        }
         let deleted =
             self.client(&session.endpoint).delete_connection().connection_id(session.connection.as_str()).send().await;
         match deleted {

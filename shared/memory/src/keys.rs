@@ -1,12 +1,14 @@
-//! The key directory, and mailboxes.
+//! The key directory, mailboxes, and inboxes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_domain::{
-    ids::{MailId, Sender, Timestamp, UserId},
+    events::Kept,
+    ids::{ConnectionId, FrameKey, MailId, Sender, Timestamp, UserId},
     keys::{DeviceSet, KeyPackage, SetChange},
     mailbox::{Deposit, Mail, MailPage},
-    ports::{DeviceSets, KeyDirectory, Mailboxes, PortResult},
+    ports::{DeviceSets, Inboxes, KeyDirectory, Mailboxes, PortResult},
+    session::Session,
 };
 
 use crate::{World, units::Rate};
@@ -23,6 +25,7 @@ pub(crate) struct Keys {
     takes: BTreeMap<(UserId, Option<UserId>, u64), u64>,
     mail: BTreeMap<Sender, BTreeMap<MailId, Mail>>,
     dropped: BTreeMap<Sender, u64>,
+    inboxes: BTreeMap<(Sender, ConnectionId), BTreeMap<FrameKey, Kept>>,
 }
 
 fn holder(device: &Sender, identity: &str) -> Holder {
@@ -220,6 +223,39 @@ impl Mailboxes for World {
                 state.meter.write(|| 0);
                 if let Some(mailbox) = state.keys.mail.get_mut(owner) {
                     mailbox.remove(id);
+                }
+            }
+        }))
+    }
+}
+
+fn inbox_of(session: &Session) -> (Sender, ConnectionId) {
+    (session.owner.clone(), session.connection.clone())
+}
+
+impl Inboxes for World {
+    fn put<'a>(&'a self, session: &'a Session, frame: &'a Kept) -> PortResult<'a, ()> {
+        Box::pin(self.call("put_frame", move |state| {
+            state.meter.write(|| frame.text.len());
+            state.keys.inboxes.entry(inbox_of(session)).or_default().insert(frame.key.clone(), frame.clone());
+        }))
+    }
+
+    fn page<'a>(&'a self, session: &'a Session, limit: usize) -> PortResult<'a, Vec<Kept>> {
+        Box::pin(self.call("read_frames", move |state| {
+            let inbox = state.keys.inboxes.get(&inbox_of(session));
+            let frames: Vec<Kept> = inbox.into_iter().flat_map(|inbox| inbox.values()).take(limit).cloned().collect();
+            state.meter.query(Rate::Eventual, || frames.iter().map(|frame| frame.text.len()).sum());
+            frames
+        }))
+    }
+
+    fn remove<'a>(&'a self, session: &'a Session, keys: &'a [FrameKey]) -> PortResult<'a, ()> {
+        Box::pin(self.call("remove_frames", move |state| {
+            for key in keys {
+                state.meter.write(|| 0);
+                if let Some(inbox) = state.keys.inboxes.get_mut(&inbox_of(session)) {
+                    inbox.remove(key);
                 }
             }
         }))

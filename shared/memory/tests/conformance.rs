@@ -17,6 +17,7 @@ macro_rules! in_memory {
                 registry: &world,
                 keys: &world,
                 device_sets: &world,
+                inboxes: &world,
                 mailboxes: &world,
                 marks: &world,
                 rules: &world,

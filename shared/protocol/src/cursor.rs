@@ -1,9 +1,10 @@
-//! The cursor of `GET /sync`: opaque to clients.
+//! The cursors of `GET /sync` and its like: opaque to clients.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tidings_domain::{
-    ids::{ConversationId, Sequence, Timestamp},
-    limits::SEQUENCE_MAX,
+    events::Place,
+    ids::{ConnectionId, ConversationId, FrameKey, Sequence, Timestamp},
+    limits::{EVENTS_PAGE_MAX, SEQUENCE_MAX},
     personal::{ChangesCursor, PersonalKey, PersonalPlace},
     ports::ActivityKey,
     sync::ListCursor,
@@ -57,6 +58,29 @@ pub fn changes_cursor_from_text(text: &str) -> Result<ChangesCursor, ParseError>
     }
     let cursor = decoded(text).and_then(|text| changes_cursor_of(&text));
     cursor.ok_or_else(|| ParseError::field("since", "must be the `next` of an earlier answer"))
+}
+
+/// The text of a place among events.
+pub fn events_cursor_to_text(place: &Place) -> String {
+    let keys: Vec<&str> = place.taken.iter().map(FrameKey::as_str).collect();
+    let (connected_at, beat_at) = (place.connected_at.0, place.beat_at.0);
+    URL_SAFE_NO_PAD.encode(format!("{} {connected_at} {beat_at} {}", place.connection, keys.join(",")))
+}
+
+/// Reads a place among events. What it says is its device's own affair: rows of others have other keys.
+pub fn events_cursor_from_text(text: &str) -> Result<Place, ParseError> {
+    let place = decoded(text).and_then(|text| events_place_of(&text));
+    place.ok_or_else(|| ParseError::field("cursor", "must be the `cursor` of an earlier answer"))
+}
+
+fn events_place_of(text: &str) -> Option<Place> {
+    let mut parts = text.splitn(4, ' ');
+    let connection = ConnectionId::parse(parts.next()?).ok()?;
+    let connected_at = Timestamp(parts.next()?.parse().ok()?);
+    let beat_at = Timestamp(parts.next()?.parse().ok()?);
+    let keys = parts.next()?.split(',').filter(|key| !key.is_empty());
+    let taken: Vec<FrameKey> = keys.map(FrameKey::parse).collect::<Result<_, _>>().ok()?;
+    (taken.len() <= EVENTS_PAGE_MAX).then_some(Place { connection, connected_at, beat_at, taken })
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -151,7 +175,19 @@ mod tests {
         }
 
         #[test]
+        fn places_among_events_read_back(at: u64, beat: u64, random: u64, count in 0..=EVENTS_PAGE_MAX) {
+            let place = Place {
+                connection: ConnectionId::of_inbox(Timestamp(at), random),
+                connected_at: Timestamp(at),
+                beat_at: Timestamp(beat),
+                taken: (0..count).map(|n| FrameKey::of(Timestamp(at), u32::try_from(n).unwrap(), random)).collect(),
+            };
+            prop_assert_eq!(events_cursor_from_text(&events_cursor_to_text(&place)).unwrap(), place);
+        }
+
+        #[test]
         fn any_text_is_read_or_refused(text: String) {
+            let _ = events_cursor_from_text(&text);
             let _ = list_cursor_from_text(&text);
             let _ = (changes_cursor_from_text(&text), place_from_text("before", &text));
         }

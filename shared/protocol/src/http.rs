@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tidings_domain::limits;
 
 pub use crate::server::{Marks, ReceiptCounts, ReceiptStatus, Receipts};
@@ -52,6 +53,17 @@ pub struct ConversationPage {
     pub next: String,
     /// Whether there is more now.
     pub has_more: bool,
+}
+
+/// The answer of `GET /events`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventPage {
+    /// Frames as the service says them on a socket, in order: see the `AsyncAPI` document. None where nothing happened in time.
+    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
+    pub events: Vec<Box<RawValue>>,
+    /// `cursor` of the next call.
+    pub cursor: String,
 }
 
 /// A conversation in the list.

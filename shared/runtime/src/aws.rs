@@ -14,8 +14,8 @@ use tidings_gateway::ApiGateway;
 use tidings_media::{Cdn, S3Objects};
 use tidings_push::{Applications, Origins, PushServices, Sns, VapidKey, WebPush};
 use tidings_store::{
-    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoLog, DynamoMailboxes, DynamoMedia, DynamoPersonal,
-    DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
+    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes, DynamoMedia,
+    DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
 };
 
 use crate::{
@@ -207,9 +207,15 @@ impl Adapters {
         key.map(Some).map_err(|error| problem("VAPID_PRIVATE_KEY", &error))
     }
 
-    /// The sockets.
-    pub fn gateway(&self) -> ApiGateway {
-        ApiGateway::new(aws_sdk_apigatewaymanagement::Config::from(&self.sdk), Arc::new(SystemClock))
+    /// The inboxes of devices that ask for events.
+    pub fn inboxes(&self) -> Result<DynamoInboxes, ConfigError> {
+        Ok(DynamoInboxes::new(self.dynamodb(), config::text("INBOXES_TABLE")?))
+    }
+
+    /// The sockets, and the inboxes of those who have none.
+    pub fn gateway(&self) -> Result<ApiGateway, ConfigError> {
+        let config = aws_sdk_apigatewaymanagement::Config::from(&self.sdk);
+        Ok(ApiGateway::new(config, Arc::new(SystemClock), Arc::new(self.inboxes()?)))
     }
 
     /// The verifier of access tokens.

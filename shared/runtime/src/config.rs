@@ -17,13 +17,14 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 44] = [
+pub const VARIABLES: [&str; 45] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",
     "SESSIONS_TABLE",
     "DEVICES_TABLE",
     "MAILBOXES_TABLE",
+    "INBOXES_TABLE",
     "TICKETS_TABLE",
     "ANNOTATIONS_TABLE",
     "TIMERS_TABLE",

@@ -3,9 +3,10 @@
 
 use tidings_auth::{ConnectError, SecretError, TicketError};
 use tidings_domain::{
-    blocks::BlockError, chain, devices::DeviceError, history::ReadError, ids::ClientMsgId, keys::KeyError,
-    mailbox::MailError, media::MediaError, membership::GroupError, messages::MessageError, personal::PersonalError,
-    ports::Unavailable, receipts::ReceiptError, schedule::ScheduleError, send::SendError, sync::SyncError,
+    blocks::BlockError, chain, devices::DeviceError, events::EventsError, history::ReadError, ids::ClientMsgId,
+    keys::KeyError, mailbox::MailError, media::MediaError, membership::GroupError, messages::MessageError,
+    personal::PersonalError, ports::Unavailable, receipts::ReceiptError, schedule::ScheduleError, send::SendError,
+    sync::SyncError,
 };
 use tidings_protocol::{
     ErrorCode, ErrorFrame, ParseError,
@@ -258,6 +259,15 @@ impl From<ReadError> for Failure {
 impl From<SyncError> for Failure {
     fn from(error: SyncError) -> Self {
         Self::passing(&error)
+    }
+}
+
+impl From<EventsError> for Failure {
+    fn from(error: EventsError) -> Self {
+        match &error {
+            EventsError::Replaced => Self::new(ErrorCode::Conflict, error.to_string()),
+            EventsError::Unavailable(source) => Self::passing(source),
+        }
     }
 }
 

@@ -6,24 +6,27 @@ use tidings_protocol::{ErrorCode, ErrorFrame, ServerFrame};
 
 use crate::failure::Failure;
 
+const JSON: &str = "application/json";
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpAnswer {
     status: u16,
     body: Option<String>,
+    content_type: &'static str,
     retry_after_ms: Option<u64>,
 }
 
 impl HttpAnswer {
     /// 204.
     pub fn nothing() -> Self {
-        Self { status: 204, body: None, retry_after_ms: None }
+        Self { status: 204, body: None, content_type: JSON, retry_after_ms: None }
     }
 
     /// 200 with a JSON body.
     pub fn json(body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
-            Ok(text) => Self { status: 200, body: Some(text), retry_after_ms: None },
+            Ok(text) => Self { status: 200, body: Some(text), content_type: JSON, retry_after_ms: None },
             Err(_) => Failure::new(ErrorCode::Internal, "the answer could not be written").into(),
         }
     }
@@ -39,7 +42,12 @@ impl HttpAnswer {
 
     /// 200 with a frame as the body.
     pub fn frame(frame: &ServerFrame) -> Self {
-        Self { status: 200, body: Some(frame.to_text(None)), retry_after_ms: None }
+        Self { status: 200, body: Some(frame.to_text(None)), content_type: JSON, retry_after_ms: None }
+    }
+
+    /// 200 with a stream of events.
+    pub fn event_stream(body: String) -> Self {
+        Self { status: 200, body: Some(body), content_type: "text/event-stream", retry_after_ms: None }
     }
 
     /// The answer as API Gateway wants it.
@@ -47,7 +55,7 @@ impl HttpAnswer {
         let mut headers = serde_json::Map::new();
         headers.insert("cache-control".into(), "no-store".into());
         if self.body.is_some() {
-            headers.insert("content-type".into(), "application/json".into());
+            headers.insert("content-type".into(), self.content_type.into());
         }
         if let Some(ms) = self.retry_after_ms {
             headers.insert("retry-after".into(), ms.div_ceil(1000).to_string().into());
@@ -66,6 +74,7 @@ impl From<Failure> for HttpAnswer {
             status: error.code.http_status(),
             retry_after_ms: error.retry_after_ms,
             body: Some(ServerFrame::Error(error).to_text(None)),
+            content_type: JSON,
         }
     }
 }

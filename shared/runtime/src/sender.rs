@@ -55,7 +55,7 @@ impl MessageSender {
             bus: adapters.bus()?,
             ingest: adapters.ingest()?,
             media: adapters.media()?,
-            gateway: adapters.gateway(),
+            gateway: adapters.gateway()?,
             personal: adapters.personal()?,
             express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
             races_lost_max: config::number("RACES_LOST_MAX", 0, APPEND_ATTEMPTS_MAX - 1)?,

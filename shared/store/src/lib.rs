@@ -6,6 +6,7 @@
 //! | conversations | `cid`, `sk` = `head` or `m#USER`; index `byUser`: `uid`, `act` | heads and member rows |
 //! | sessions | `uid`, `dev` | live sockets; TTL `exp` |
 //! | devices | `uid`, `dev` | devices since their first connection, who holds which push token, marks of pushes, keys; see `devices` and `keys`; TTL `exp` of packages |
+//! | inboxes | `own` = `USER#DEVICE#SESSION`, `key` | frames for devices that ask for events; see `inboxes`; TTL `exp` |
 //! | mailboxes | `own` = `USER#DEVICE`, `mail` | what one device alone may read; see `mailboxes`; TTL `exp` |
 //! | annotations | `pk`, `sk`; index `byTime`: `pk`, `at` | what is known of single messages; see `annotations` |
 //! | timers | `min`, `tid` | content that goes at a time; media to be looked at |
@@ -20,6 +21,7 @@ mod conversations;
 mod devices;
 mod error;
 mod groups;
+mod inboxes;
 mod invites;
 mod item;
 mod keys;
@@ -39,6 +41,7 @@ pub use annotations::DynamoAnnotations;
 pub use conversations::DynamoConversations;
 pub use devices::DynamoDevices;
 pub use error::StoreError;
+pub use inboxes::DynamoInboxes;
 pub use log::DynamoLog;
 pub use mailboxes::DynamoMailboxes;
 pub use media::DynamoMedia;

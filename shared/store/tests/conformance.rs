@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 };
 use serde_json::Value;
 use tidings_store::{
-    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoLog, DynamoMailboxes, DynamoMedia, DynamoPersonal,
-    DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
+    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes, DynamoMedia,
+    DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
 };
 use tidings_testkit::Subject;
 
@@ -48,6 +48,7 @@ async fn on_the_local_aws(run: &str, check: impl AsyncFnOnce(Subject<'_>)) {
         registry: &DynamoDevices::new(client.clone(), table("DevicesTable")),
         keys: &DynamoDevices::new(client.clone(), table("DevicesTable")),
         device_sets: &DynamoDevices::new(client.clone(), table("DevicesTable")),
+        inboxes: &DynamoInboxes::new(client.clone(), table("InboxesTable")),
         mailboxes: &DynamoMailboxes::new(client.clone(), table("MailboxesTable")),
         marks: &DynamoDevices::new(client.clone(), table("DevicesTable")),
         rules: &DynamoRules::new(client.clone(), table("PersonalTable")),

@@ -38,8 +38,8 @@ use tidings_domain::{
     log::{Content, ContentKind, ConversationState, Entry, EventKind},
     media::Media,
     ports::{
-        Conversations, DeviceRegistry, DeviceSets, Devices, Invites, KeyDirectory, Log, Mailboxes, Personal, PushMarks,
-        Rules, Sessions, Tickets,
+        Conversations, DeviceRegistry, DeviceSets, Devices, Inboxes, Invites, KeyDirectory, Log, Mailboxes, Personal,
+        PushMarks, Rules, Sessions, Tickets,
     },
     schedule::Schedule,
     timers::Timers,
@@ -64,6 +64,8 @@ pub struct Subject<'a> {
     pub keys: &'a dyn KeyDirectory,
     /// Which devices have keys.
     pub device_sets: &'a dyn DeviceSets,
+    /// Inboxes of devices that ask for events.
+    pub inboxes: &'a dyn Inboxes,
     /// Mailboxes of devices.
     pub mailboxes: &'a dyn Mailboxes,
     /// Marks of pushes.
@@ -182,6 +184,7 @@ macro_rules! conformance {
         $test!(a_package_is_taken_once);
         $test!(packages_expire);
         $test!(takes_are_counted);
+        $test!(an_inbox_keeps_what_its_session_has_not_fetched);
         $test!(mail_is_kept_in_order);
         $test!(a_mailbox_is_bounded);
         $test!(marks_of_pushes_rise);

@@ -1,9 +1,10 @@
 //! Sessions, devices and tickets.
 
 use tidings_domain::{
-    ids::{ConnectionId, ConversationId, Timestamp},
+    events::Kept,
+    ids::{ConnectionId, ConversationId, FrameKey, Timestamp},
     ports::Refresh,
-    session::{Grant, Session},
+    session::{Grant, POLLED, Session},
 };
 
 use crate::Subject;
@@ -95,4 +96,31 @@ pub async fn subscribers_are_listed_by_place(s: Subject<'_>) {
     assert_eq!(from(0, 1).await, std::slice::from_ref(&again), "the late farewell of the first");
     s.sessions.unsubscribe(&conversation, &again.owner, &again.connection).await.unwrap();
     assert_eq!(from(0, 9).await, all[1..]);
+}
+
+/// Frames come in the order of their keys, as long as they are not taken away; of this session, and of no other.
+pub async fn an_inbox_keeps_what_its_session_has_not_fetched(s: Subject<'_>) {
+    let of = |name: &str| Session {
+        owner: s.device("ines", "web"),
+        connection: connection(name),
+        endpoint: POLLED.into(),
+        connected_at: NOW,
+        active_at: NOW,
+        expires_at: NOW.plus_ms(60_000),
+    };
+    let (one, other) = (of("inbox-1"), of("inbox-2"));
+    let frame = |count: u32| Kept { key: FrameKey::of(NOW, count, 7), text: format!("{{\"n\":{count}}}").into() };
+    assert!(s.inboxes.page(&one, 10).await.unwrap().is_empty());
+    for count in [2, 1, 3, 300] {
+        s.inboxes.put(&one, &frame(count)).await.unwrap();
+    }
+    s.inboxes.put(&one, &frame(2)).await.unwrap();
+    s.inboxes.put(&other, &frame(9)).await.unwrap();
+    let page = async |limit: usize| s.inboxes.page(&one, limit).await.unwrap();
+    assert_eq!(page(2).await, [frame(1), frame(2)]);
+    assert_eq!(page(10).await, [1, 2, 3, 300].map(frame), "looking takes nothing away");
+    s.inboxes.remove(&one, &[frame(1).key, frame(3).key, frame(4).key]).await.unwrap();
+    assert_eq!(page(10).await, [2, 300].map(frame));
+    s.inboxes.remove(&one, &[]).await.unwrap();
+    assert_eq!(s.inboxes.page(&other, 10).await.unwrap(), [frame(9)]);
 }

@@ -1,13 +1,16 @@
-//! A call of the HTTP API, read as the functions `api`, `groups` and `personal` read it.
+//! A call of the HTTP API, read as the functions `api`, `events`, `groups` and `personal` read it.
 
 use serde_json::{Value, json};
 use tidings_domain::{
-    ids::{DeviceId, Sequence},
-    limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX},
+    events::Place,
+    ids::{ConnectionId, DeviceId, FrameKey, Sequence, Timestamp},
+    limits::{EVENTS_PAGE_MAX, LIST_LIMIT_MAX, PULL_LIMIT_MAX},
 };
 use tidings_events::HttpRequest;
 use tidings_protocol::{
-    Ack, FRAME_BYTES_MAX, MessageSend, ParseError, Read, convert, cursor::list_cursor_from_text, http::TicketRequest,
+    Ack, FRAME_BYTES_MAX, MessageSend, ParseError, Read, convert,
+    cursor::{events_cursor_from_text, events_cursor_to_text, list_cursor_from_text},
+    http::TicketRequest,
     keys::MessageCommit,
 };
 
@@ -48,6 +51,11 @@ fn taken(request: &HttpRequest) -> Result<bool, ParseError> {
             list_cursor_from_text(request.query("since").unwrap_or_default())?;
             let limit = convert::limit(request.query_number("limit")?, LIST_LIMIT_MAX)?;
             assert!((1..=LIST_LIMIT_MAX).contains(&limit));
+        }
+        "GET /events" => {
+            let place = request.query("cursor").map(events_cursor_from_text).transpose()?;
+            assert!(place.is_none_or(|place| place.taken.len() <= EVENTS_PAGE_MAX));
+            request.query_number("timeout")?;
         }
         "GET /conversations/{id}/messages" => {
             conversation(request)?;
@@ -124,6 +132,12 @@ pub(crate) fn call(route: &str, path: &str, query: &Value, body: Option<&Value>)
     event
 }
 
+fn events_cursor() -> String {
+    let at = Timestamp(1_800_000_000_000);
+    let taken = [1, 2].map(|count| FrameKey::of(at, count, 7)).to_vec();
+    events_cursor_to_text(&Place { connection: ConnectionId::of_inbox(at, 7), connected_at: at, beat_at: at, taken })
+}
+
 pub(crate) fn seeds() -> Vec<Seed> {
     let message = "m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d";
     let send = json!({ "conversationId": "u:alice|u:bob", "clientMsgId": "1", "payload": { "text": "hey" }, "ts": 1 });
@@ -136,6 +150,10 @@ pub(crate) fn seeds() -> Vec<Seed> {
     let receipts = "/conversations/u:alice|u:bob/receipts";
     let mut seeds = vec![
         Seed::new("tickets", call("POST /tickets", "/tickets", &nothing, Some(&json!({ "deviceId": "web:1" })))),
+        Seed::new(
+            "events",
+            call("GET /events", "/events", &json!({ "cursor": events_cursor(), "timeout": "5" }), None),
+        ),
         Seed::new("sync", call("GET /sync", "/sync", &json!({ "since": "MA", "limit": "10" }), None)),
         Seed::new(
             "messages",

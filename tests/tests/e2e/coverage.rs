@@ -220,8 +220,16 @@ fn the_log_never_expires() {
         let expires = !table.properties["TimeToLiveSpecification"].is_null();
         assert_eq!(
             expires,
-            ["DevicesTable", "MailboxesTable", "MediaTable", "PersonalTable", "SessionsTable", "TicketsTable"]
-                .contains(&table.name.as_str()),
+            [
+                "DevicesTable",
+                "InboxesTable",
+                "MailboxesTable",
+                "MediaTable",
+                "PersonalTable",
+                "SessionsTable",
+                "TicketsTable"
+            ]
+            .contains(&table.name.as_str()),
             "{}",
             table.name
         );

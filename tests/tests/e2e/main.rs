@@ -14,6 +14,7 @@ mod coverage;
 mod dedupe;
 mod encryption;
 mod errors;
+mod events;
 mod groups;
 mod hot;
 mod http;

@@ -56,6 +56,7 @@ fn attempts(conversation: &str, message_id: &str, members: &[&User]) -> Vec<(&'s
             Call(Method::POST, "/tickets".into(), json!({ "deviceId": "d", "userId": users[0] })),
             Nothing,
         ),
+        ("GET /events", Call(Method::GET, "/events?timeout=0".into(), Value::Null), Nothing),
         ("GET /sync", Call(Method::GET, "/sync".into(), Value::Null), Nothing),
         (
             "GET /conversations/{id}/messages",

@@ -3,6 +3,7 @@
 
 mod about;
 mod devices;
+mod events;
 mod groups;
 mod invites;
 mod keys;
@@ -30,6 +31,7 @@ pub use self::about::{AboutRequest, delete_request, edit_request, pin_request, r
 pub use self::devices::{
     block_page, device_info, device_list, device_registration, user_settings, user_settings_request,
 };
+pub use self::events::{event_page, event_stream};
 pub use self::groups::{
     CreateRequest, create_request, group_id, group_info, member_page, members_to_add, rule_frame, update_request,
 };

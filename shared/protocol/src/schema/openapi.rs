@@ -9,7 +9,7 @@ use tidings_domain::limits;
 use super::{Schemas, info, prune, types};
 use crate::{
     Ack, ErrorCode, ErrorFrame, FRAME_BYTES_MAX, MessageSend, MessageSent, Read,
-    http::{ConversationPage, MessagePage, Receipts, Ticket, TicketRequest},
+    http::{ConversationPage, EventPage, MessagePage, Receipts, Ticket, TicketRequest},
 };
 
 /// A call, beside what all calls have in common.
@@ -140,6 +140,7 @@ fn reading(schemas: &mut Schemas) -> Vec<Call> {
             answer: Some(("A page of the list.", schemas.given::<ConversationPage>())),
             errors: &[],
         },
+        events(schemas),
         Call {
             method: "get",
             path: "/conversations/{id}/messages",
@@ -180,6 +181,34 @@ fn reading(schemas: &mut Schemas) -> Vec<Call> {
             errors: &[ErrorCode::NotAMember, ErrorCode::NotFound],
         },
     ]
+}
+
+fn events(schemas: &mut Schemas) -> Call {
+    let text = json!({ "type": "string" });
+    let seconds = limits::EVENTS_WAIT_MS_MAX / 1000;
+    let timeout = json!({ "type": "integer", "minimum": 0, "maximum": seconds, "default": seconds });
+    Call {
+        method: "get",
+        path: "/events",
+        id: "listEvents",
+        tag: "sync",
+        summary: "What a socket would have received",
+        description: "For a device that can have no socket. Without `cursor` it begins a session, in place of the device's earlier one, \
+            and is answered at once as `session.hello` is; with `cursor`, it waits until there is something, for `timeout` at most. The \
+            device asks again at once: not for a minute, and its session is over; what it missed is then told as after a hello. An \
+            answer that got lost is given again to the same cursor. `conflict`: the device has another session by now. \
+            With `Accept: text/event-stream` each frame is an event of a stream, which ends where an answer would; the id of the last \
+            is the cursor, so that an `EventSource` goes on by itself.",
+        parameters: vec![
+            parameter("cursor", "query", false, "`cursor` of the answer before. Opaque.", &text),
+            parameter("Last-Event-ID", "header", false, "The same, of an `EventSource`; `cursor` comes first.", &text),
+            parameter("resumeToken", "query", false, "Of an earlier session, where there is no `cursor`.", &text),
+            parameter("timeout", "query", false, "How long to wait at most, in seconds.", &timeout),
+        ],
+        body: None,
+        answer: Some(("What happened.", schemas.given::<EventPage>())),
+        errors: &[ErrorCode::Conflict],
+    }
 }
 
 fn saying(schemas: &mut Schemas) -> Vec<Call> {
