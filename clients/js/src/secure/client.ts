@@ -13,12 +13,13 @@ import { addressOf, upload } from "../media.ts";
 import { report } from "../report.ts";
 import type { Effect, Membership, Offered } from "./account.ts";
 import { fromBase64 } from "./bytes.ts";
+import { encodeContent } from "./content.ts";
 import { type Device, deviceIdOf, deviceOf, type DeviceSet, userOf } from "./device.ts";
-import type { ContentFrame } from "./entries.ts";
+import { type ContentFrame, contentOf } from "./entries.ts";
 import { KEY_PACKAGES_PER_CALL } from "./limits.ts";
 import { fingerprintOf, LinkError, newLinkCode, parseLinkCode, revealLinkCode } from "./link.ts";
 import type { PendingCommit } from "./outbox.ts";
-import { openInWorker, type WorkerLike } from "./remote.ts";
+import type { KeysAt } from "./remote.ts";
 import type { Plan } from "./roster.ts";
 import type { Found, SearchQuery } from "./search.ts";
 import type { AccountPort, SecureStore } from "./store.ts";
@@ -30,8 +31,8 @@ type Mail = Schemas["MailNew"];
 export interface SecureConfig extends ClientConfig {
   userId: string;
   store: SecureStore;
-  /** Starts `@tidings/client/secure/worker`. Where left out the keys are handled here, as in Node. */
-  worker?: () => WorkerLike;
+  /** Where the keys are handled: {@link inWorker}, or `here` of `@tidings/client/secure/here`, as in Node. */
+  keys: KeysAt;
 }
 
 /** What a conversation waits for. */
@@ -83,6 +84,8 @@ const KEYS_EVERY_MS = 12 * 3_600_000;
 const TIMER_MS_MAX = 3_600_000;
 const MAIL_PAGES_MAX = 100;
 const LOOK_EVERY_MS = 1_000;
+/** Messages that wait at most. */
+const QUEUE_MAX = 1_000;
 
 /** What is going on in a conversation. */
 interface Talk {
@@ -159,12 +162,7 @@ export class SecureClient {
   /** Opens the account, takes up what it has, and connects. */
   async start(): Promise<void> {
     if (this.account) return;
-    const { worker } = this.config;
-    const opening = { name: this.store.name, device: this.own };
-    // MLS is loaded here only where it runs here.
-    this.account = worker
-      ? await openInWorker(worker(), opening)
-      : await (await import("./port.ts")).openHere(opening, await this.store.vaultHere());
+    this.account = await this.config.keys({ name: this.store.name, device: this.own }, () => this.store.vaultHere());
     this.store.attach(this.account, (conversationId, effects) => this.affected(conversationId, effects));
     await this.client.start();
     this.later(() => this.tendKeys());
@@ -225,9 +223,11 @@ export class SecureClient {
     if (frame.type === "message.delete" || frame.type === "message.pin") return this.client.send(frame as Outgoing);
     const said = wrapped(frame);
     if (said.type !== "message.send" && !(await this.isEncrypted(said.conversationId))) return this.client.send(frame as Outgoing);
-    if ((await account.outbox()).some((out) => out.clientMsgId === said.clientMsgId)) {
-      throw new RequestError("an entry of this clientMsgId is queued already");
-    }
+    const outbox = await account.outbox();
+    if (outbox.length >= QUEUE_MAX) throw new RequestError("the queue is full");
+    if (outbox.some((out) => out.clientMsgId === said.clientMsgId)) throw new RequestError("an entry of this clientMsgId is queued already");
+    // What fits no message is refused now, and not when its turn comes.
+    encodeContent(contentOf(said));
     await account.queue(said);
     this.look(said.conversationId, 0);
     return said.clientMsgId;
@@ -270,9 +270,9 @@ export class SecureClient {
 
   /** Opens a message that is opened once. */
   async open(conversationId: string, messageId: string, sequence: number): Promise<LogEntry> {
-    const entry = await this.http.call<LogEntry>(
+    const { message } = await this.http.call<{ message: LogEntry }>(
       "POST", path`/conversations/${conversationId}/messages/${messageId}/open`, { query: { sequence } });
-    return this.opened().openOnce(entry);
+    return this.opened().openOnce(message);
   }
 
   /** The safety number of the user and another, of the devices that the directory has now; none where the other has none. */

@@ -4,7 +4,7 @@ export { SecureClient, type SecureConfig, type SecureEvent, type Waiting } from 
 export { type Device, deviceIdOf, deviceOf, userOf } from "./device.ts";
 export { LinkError, parseLinkCode } from "./link.ts";
 export { type Attachment, openSealed, uploadSealed } from "./media.ts";
-export type { WorkerLike } from "./remote.ts";
+export { inWorker, type KeysAt, type WorkerLike } from "./remote.ts";
 export { groupsOf } from "./digits.ts";
 export type { Found, SearchQuery } from "./search.ts";
 export { SecureStore } from "./store.ts";

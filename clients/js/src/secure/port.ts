@@ -7,7 +7,8 @@ import { Vault } from "./vault.ts";
 export async function openHere({ name, device }: AccountConfig, vault?: Vault): Promise<Account> {
   const opened = vault ?? (await Vault.open(name));
   try {
-    await opened.lock(name);
+    // Not the name that tabs agree by on who is connected.
+    await opened.lock(`${name}:keys`);
     return await Account.open(opened, device);
   } catch (error) {
     opened.close();

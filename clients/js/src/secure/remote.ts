@@ -1,6 +1,7 @@
 /** An account in a worker: calls by messages. */
 import type { Device } from "./device.ts";
 import type { AccountPort } from "./store.ts";
+import type { Vault } from "./vault.ts";
 
 /** The part of a `Worker` that is used, on either side. */
 export interface PortLike {
@@ -32,6 +33,12 @@ export interface Answer {
   error?: { name: string; message: string; isOfAnother?: boolean };
 }
 
+/** Opens an account somewhere. `vault` is for one that is opened in the page. */
+export type KeysAt = (opening: AccountConfig, vault: () => Promise<Vault>) => Promise<AccountPort>;
+
+/** Handles the keys in a worker that runs `@tidings/client/secure/worker`. */
+export const inWorker = (start: () => WorkerLike): KeysAt => (opening) => openInWorker(start(), opening);
+
 /** The worker failed, or refuses. */
 export class AccountError extends Error {
   constructor(message: string, name = "AccountError") {
@@ -40,8 +47,7 @@ export class AccountError extends Error {
   }
 }
 
-/** Opens the account in a worker. */
-export async function openInWorker(worker: WorkerLike, config: AccountConfig): Promise<AccountPort> {
+async function openInWorker(worker: WorkerLike, config: AccountConfig): Promise<AccountPort> {
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let ids = 0;
   worker.onmessage = ({ data }: MessageEvent<Answer>) => {

@@ -60,6 +60,34 @@ it("edits, reacts and votes inside of the encryption", async () => {
   await vi.waitFor(async () => expect((await alice.messages(direct))[0]?.reactions.size).toBe(0), wait);
 });
 
+it("refuses what fits no message, and what it has already, when it is said", async () => {
+  const world = new World();
+  const alice = await start(world, "alice", "web");
+  await expect(alice.say(direct, "x".repeat(17 * 1024))).rejects.toThrow("over the limit");
+  const clientMsgId = await alice.say(direct, "once");
+  await expect(alice.client.send({ type: "message.send", conversationId: direct, payload: "once", clientMsgId })).rejects.toThrow("queued already");
+  expect(await alice.client.withdraw(direct, clientMsgId)).toBe(true);
+  expect(await alice.client.withdraw(direct, clientMsgId)).toBe(false);
+  expect(await alice.client.pending()).toEqual([]);
+});
+
+it("writes in the clear where the user says so, until somebody encrypts", async () => {
+  const world = new World();
+  const alice = await start(world, "alice", "web");
+  await alice.client.setClear(direct, true);
+  await alice.say(direct, "for a bot");
+  await vi.waitFor(() => expect(world.log(direct).entries.map((one) => [one.payload, one.epoch])).toEqual([[{ text: "for a bot" }, undefined]]), wait);
+  const bob = await start(world, "bob", "web");
+  await hears(bob, direct, ["for a bot"]);
+  expect((await bob.messages(direct))[0]?.isSecure).toBe(false);
+  await bob.say(direct, "encrypted from here on");
+  await hears(alice, direct, ["for a bot", "encrypted from here on"]);
+  await alice.say(direct, "and back");
+  await hears(bob, direct, ["for a bot", "encrypted from here on", "and back"]);
+  expect(await alice.client.isClear(direct)).toBe(true);
+  expect((await bob.messages(direct)).map((one) => one.isSecure)).toEqual([false, true, true]);
+});
+
 it("waits for whoever has no keys yet, and says so", async () => {
   const world = new World();
   const alice = await start(world, "alice", "web");

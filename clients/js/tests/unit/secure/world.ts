@@ -1,5 +1,6 @@
 /** A service of encrypted conversations in memory: directory, mailbox, log with epochs. Its clients are devices with their keys. */
 import type { LogEntry } from "../../../src/index.ts";
+import { here } from "../../../src/secure/here.ts";
 import { SecureClient, SecureStore, type SecureEvent } from "../../../src/secure/index.ts";
 import type { ClientEvent, SocketLike } from "../../../src/index.ts";
 import { fold, type Message } from "../../../src/index.ts";
@@ -15,6 +16,7 @@ const refused = (status: number, code: string, more: Json = {}) => (
   new Response(JSON.stringify({ type: "error", code, message: code, ...more }), { status }));
 
 export class World {
+  readonly id = Math.random().toString(36).slice(2);
   readonly logs = new Map<string, { epoch: number; entries: LogEntry[] }>();
   readonly directory = new Map<string, Directory>();
   readonly mailboxes = new Map<string, Json[]>();
@@ -23,7 +25,6 @@ export class World {
   readonly members = new Map<string, string[]>();
   /** Welcomes do not come. */
   losesWelcomes = false;
-  /** Refuses the next so many commits as if another had been first. */
   calls: string[] = [];
   private ids = 0;
 
@@ -195,7 +196,7 @@ export class World {
   }
 }
 
-class WorldSocket implements SocketLike {
+export class WorldSocket implements SocketLike {
   onopen: SocketLike["onopen"] = null;
   onmessage: SocketLike["onmessage"] = null;
   onclose: SocketLike["onclose"] = null;
@@ -254,7 +255,7 @@ export class Phone {
   static async start(world: World, user: string, device: string, store?: SecureStore): Promise<Phone> {
     const kept = store ?? (await SecureStore.inMemory(`${user}/${device}`));
     const client = new SecureClient({
-      url: "http://world/v1", socketUrl: "ws://world/v1", deviceId: device, userId: user, token: async () => "t", store: kept,
+      url: "http://world/v1", socketUrl: "ws://world/v1", deviceId: device, userId: user, token: async () => "t", store: kept, keys: here,
       fetch: world.fetchAs(user, device), connect: () => new WorldSocket(world, user, device),
     });
     const phone = new Phone(world, user, device, kept, client);
