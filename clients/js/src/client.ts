@@ -20,8 +20,8 @@ export interface ClientConfig extends HttpConfig {
   connect?: (url: string) => SocketLike;
   /** Sockets that fail in a row before calls take their place; 3 where left out. */
   fallbackAfter?: number;
-  /** How often calls ask for what is new, and sockets are tried beside them. */
-  pollMs?: number;
+  /** How long a call waits for events, in seconds (25), and how often sockets are tried beside it (30 s). */
+  waitS?: number;
   probeMs?: number;
   /** A number between 0 and 1. */
   chance?: () => number;
@@ -315,8 +315,7 @@ export class Client {
       if (this.places.size === 0) await this.placeAll(await this.list());
       if (attempt !== this.attempt) return;
       if (this.failures >= (this.config.fallbackAfter ?? FALLBACK_AFTER)) {
-        const userId = await this.userId();
-        return attempt === this.attempt ? this.useCalls(userId) : undefined;
+        return this.useCalls();
       }
       const socket = await this.dial();
       if (attempt !== this.attempt) return socket.close();
@@ -355,15 +354,8 @@ export class Client {
     return socket;
   }
 
-  private async userId(): Promise<string> {
-    if (this.me !== undefined) return this.me;
-    const [, claims = ""] = (await this.config.token(false)).split(".");
-    const { sub } = JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))) as { sub: string };
-    return sub;
-  }
-
-  private useCalls(userId: string): void {
-    const transport = new CallTransport(this.http, userId, this.config.deviceId, this.config.pollMs);
+  private useCalls(): void {
+    const transport = new CallTransport(this.http, this.config.waitS);
     transport.onopen = () => this.use(transport, "calls");
     this.probe = setInterval(() => void this.probeSocket(), this.config.probeMs ?? PROBE_MS);
   }

@@ -31,25 +31,35 @@ export interface HttpConfig {
 /** A value of a query; what is undefined is left out. */
 export type Query = Record<string, string | number | undefined>;
 
+/** What a call may have. */
+export interface CallOptions {
+  query?: Query;
+  body?: unknown;
+  /** In place of the client's own. */
+  timeoutMs?: number;
+  /** Ends the call before its answer. */
+  signal?: AbortSignal;
+}
+
 /** Calls the HTTP API as one device. */
 export class Http {
   constructor(private readonly config: HttpConfig) {}
 
   /** One call. `path` begins with a slash; its parts are percent-encoded by {@link path}. A 401 is tried once more with a new token. */
-  async call<Answer>(method: string, target: string, options: { query?: Query; body?: unknown } = {}): Promise<Answer> {
+  async call<Answer>(method: string, target: string, options: CallOptions = {}): Promise<Answer> {
     const url = new URL(this.config.url + target);
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    let response = await this.attempt(method, url, options.body, false);
-    if (response.status === 401) response = await this.attempt(method, url, options.body, true);
+    let response = await this.attempt(method, url, options, false);
+    if (response.status === 401) response = await this.attempt(method, url, options, true);
     const text = await response.text();
     const body = text === "" ? undefined : parse(text);
     if (!response.ok) throw new CallError(response.status, (body ?? {}) as Partial<ErrorFrame>);
     return body as Answer;
   }
 
-  private async attempt(method: string, url: URL, body: unknown, again: boolean): Promise<Response> {
+  private async attempt(method: string, url: URL, { body, timeoutMs, signal }: CallOptions, again: boolean): Promise<Response> {
     const headers: Record<string, string> = {
       authorization: `Bearer ${await this.config.token(again)}`,
       "x-device-id": this.config.deviceId,
@@ -58,7 +68,7 @@ export class Http {
     return (this.config.fetch ?? fetch)(url, {
       method,
       headers,
-      signal: AbortSignal.timeout(this.config.timeoutMs ?? 20_000),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs ?? this.config.timeoutMs ?? 20_000), ...(signal ? [signal] : [])]),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   }

@@ -12,9 +12,10 @@ export interface SocketLike {
   close(): void;
 }
 
-const POLL_MS = 3_000;
-/** What a session by calls is told of itself: the heartbeat has nothing to keep alive. */
-const POLL_HEARTBEAT_S = 60;
+/** A question for events waits so long at the service, in seconds. */
+const WAIT_S = 25;
+/** And so much longer on its way. */
+const WAY_MS = 10_000;
 const CALLS = {
   "message.send": "/messages",
   "message.edit": "/edits",
@@ -24,24 +25,23 @@ const CALLS = {
   "message.pin": "/pins",
 } as const;
 
-/**
- * Answers frames by calls of the HTTP API, and asks for what is new every few seconds: the same entries and the same promises as a
- * socket, later. Receipts and presence of others are not told.
- */
+interface EventPage {
+  events: ServerFrame[];
+  cursor: string;
+}
+
+/** Answers frames by calls of the HTTP API, and asks for events: the same frames and the same promises as a socket. */
 export class CallTransport implements SocketLike {
   onopen: SocketLike["onopen"] = null;
   onmessage: SocketLike["onmessage"] = null;
   onclose: SocketLike["onclose"] = null;
   onerror: SocketLike["onerror"] = null;
   private isOpen = true;
-  private next: string | undefined;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly ending = new AbortController();
 
   constructor(
     private readonly http: Http,
-    private readonly userId: string,
-    private readonly deviceId: string,
-    private readonly pollMs = POLL_MS,
+    private readonly waitS = WAIT_S,
   ) {
     queueMicrotask(() => this.isOpen && this.onopen?.(undefined as never));
   }
@@ -54,7 +54,7 @@ export class CallTransport implements SocketLike {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    clearTimeout(this.timer);
+    this.ending.abort();
     this.onclose?.(undefined as never);
   }
 
@@ -62,16 +62,12 @@ export class CallTransport implements SocketLike {
     const replyTo = frame.id;
     switch (frame.type) {
       case "session.hello": {
-        // The list tells whether the way is open at all.
-        const changed = await this.changed();
-        this.say({
-          type: "session.ready", userId: this.userId, deviceId: this.deviceId, resumeToken: frame.resumeToken ?? "",
-          heartbeatSeconds: POLL_HEARTBEAT_S, sendWindow: 4, maxFrameBytes: 32 * 1024,
-          reconnectBefore: Date.now() + 24 * 3600_000, serverTs: Date.now(), replyTo,
-        } as ServerFrame);
-        this.tell(changed);
-        this.say({ type: "sync.complete", conversations: changed.length, replyTo } as ServerFrame);
-        this.timer = setTimeout(() => void this.poll(), this.pollMs);
+        const { events, cursor } = await this.ask({ resumeToken: frame.resumeToken ?? undefined });
+        for (const event of events.slice(0, -1)) this.say(event);
+        // The service begins where the user is, and this device may have less: it pulls what it lacks.
+        if (Object.keys(frame.cursors ?? {}).length > 0) await this.tellChanged();
+        for (const event of events.slice(-1)) this.say({ ...event, replyTo } as ServerFrame);
+        void this.listen(cursor);
         return;
       }
       case "message.send": case "message.edit": case "message.delete":
@@ -98,25 +94,27 @@ export class CallTransport implements SocketLike {
     }
   }
 
-  private async poll(): Promise<void> {
+  private async listen(cursor: string): Promise<void> {
     try {
-      this.tell(await this.changed());
+      while (this.isOpen) {
+        const page = await this.ask({ cursor, timeout: this.waitS });
+        for (const event of page.events) this.say(event);
+        cursor = page.cursor;
+      }
     } catch {
-      // No way at all: whoever drives this finds out by trying again.
-      return this.close();
+      // No way at all, or the device has a socket by now: whoever drives this finds out by trying again.
+      this.close();
     }
-    if (this.isOpen) this.timer = setTimeout(() => void this.poll(), this.pollMs);
   }
 
-  private async changed(): Promise<ConversationSummary[]> {
-    const page = await this.http.call<{ conversations: ConversationSummary[]; next: string }>(
-      "GET", "/sync", { query: { since: this.next, limit: 100 } });
-    this.next = page.next;
-    return page.conversations;
+  private ask(query: { cursor?: string; resumeToken?: string | undefined; timeout?: number }): Promise<EventPage> {
+    const timeoutMs = (query.timeout ?? 0) * 1000 + WAY_MS;
+    return this.http.call<EventPage>("GET", "/events", { query, timeoutMs, signal: this.ending.signal });
   }
 
-  private tell(changed: ConversationSummary[]): void {
-    for (const { conversationId, lastSequence } of changed) {
+  private async tellChanged(): Promise<void> {
+    const { conversations } = await this.http.call<{ conversations: ConversationSummary[] }>("GET", "/sync", { query: { limit: 100 } });
+    for (const { conversationId, lastSequence } of conversations) {
       this.say({ type: "conversation.updated", conversationId, lastSequence });
     }
   }

@@ -1193,6 +1193,26 @@ export namespace http {
           patch?: never;
           trace?: never;
       };
+      "/events": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          /**
+           * What a socket would have received
+           * @description For a device that can have no socket. Without `cursor` it begins a session, in place of the device's earlier one, and is answered at once as `session.hello` is; with `cursor`, it waits until there is something, for `timeout` at most. The device asks again at once: not for a minute, and its session is over; what it missed is then told as after a hello. An answer that got lost is given again to the same cursor. `conflict`: the device has another session by now. With `Accept: text/event-stream` each frame is an event of a stream, which ends where an answer would; the id of the last is the cursor, so that an `EventSource` goes on by itself.
+           */
+          get: operations["listEvents"];
+          put?: never;
+          post?: never;
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
       "/groups": {
           parameters: {
               query?: never;
@@ -2107,6 +2127,15 @@ export namespace http {
               users?: {
                   [key: string]: components["schemas"]["StaleDevices"];
               };
+          };
+          /** @description The answer of `GET /events` */
+          EventPage: {
+              /** @description `cursor` of the next call. */
+              cursor: string;
+              /** @description Frames as the service says them on a socket, in order: see the `AsyncAPI` document. None where nothing happened in time. */
+              events: {
+                  [key: string]: unknown;
+              }[];
           };
           /** @description Chosen by the client for one frame; its answer carries the same as `replyTo`. */
           FrameId: string;
@@ -4218,6 +4247,45 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["StaleEpoch"];
               413: components["responses"]["TooLarge"];
+              429: components["responses"]["Throttled"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      listEvents: {
+          parameters: {
+              query?: {
+                  /** @description `cursor` of the answer before. Opaque. */
+                  cursor?: string;
+                  /** @description Of an earlier session, where there is no `cursor`. */
+                  resumeToken?: string;
+                  /** @description How long to wait at most, in seconds. */
+                  timeout?: number;
+              };
+              header?: {
+                  /** @description The same, of an `EventSource`; `cursor` comes first. */
+                  "Last-Event-ID"?: string;
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path?: never;
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description What happened. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["EventPage"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              409: components["responses"]["Conflict"];
               429: components["responses"]["Throttled"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];

@@ -49,12 +49,11 @@ async fn a_device_without_a_socket_hears_what_one_would() {
 
     // And is heard: receipts go both ways, and so do messages.
     http.post("/reads", &json!({ "conversationId": conversation, "upTo": 2 })).await.ok();
-    phone.expect("message.receipt").await;
+    phone.expect("message.read").await;
     let mine = http.post("/messages", &message(&conversation, "w1", "hello")).await.ok();
     phone.send(json!({ "type": "message.read", "conversationId": conversation, "upTo": mine["sequence"] })).await;
     let heard =
-        until(&http, &mut cursor, |event| event["type"] == "message.receipt" && event["upTo"] == mine["sequence"])
-            .await;
+        until(&http, &mut cursor, |event| event["type"] == "message.read" && event["upTo"] == mine["sequence"]).await;
     assert!(heard.iter().all(|event| event["type"] != "message.new"), "its own message is no news: {heard:?}");
 
     // An answer that was lost is given again, and then nothing is left.
@@ -103,7 +102,7 @@ async fn a_session_that_was_replaced_and_a_question_that_is_none_are_refused() {
     let bob = User::new("bob");
     let http = bob.http("web");
     let (_, cursor) = asked(&http, "").await;
-    let field = |answer: Value| answer["field"].as_str().unwrap_or_default().to_owned();
+    let field = |answer: Value| answer["message"].as_str().unwrap().split(':').next().unwrap().to_owned();
     assert_eq!(field(http.get("/events?cursor=nonsense").await.refused(400, "bad_request")), "cursor");
     assert_eq!(field(http.get("/events?timeout=26").await.refused(400, "bad_request")), "timeout");
     assert_eq!(field(http.get("/events?timeout=soon").await.refused(400, "bad_request")), "timeout");

@@ -56,7 +56,6 @@ fn attempts(conversation: &str, message_id: &str, members: &[&User]) -> Vec<(&'s
             Call(Method::POST, "/tickets".into(), json!({ "deviceId": "d", "userId": users[0] })),
             Nothing,
         ),
-        ("GET /events", Call(Method::GET, "/events?timeout=0".into(), Value::Null), Nothing),
         ("GET /sync", Call(Method::GET, "/sync".into(), Value::Null), Nothing),
         (
             "GET /conversations/{id}/messages",
@@ -85,6 +84,8 @@ fn attempts(conversation: &str, message_id: &str, members: &[&User]) -> Vec<(&'s
     attempts.extend(attempts_on_media(conversation));
     attempts.extend(attempts_of_ones_own(users[0]));
     attempts.extend(attempts_on_a_group(conversation, users[0]));
+    // Last: the session takes the place of the socket.
+    attempts.push(("GET /events", Call(Method::GET, "/events?timeout=0".into(), Value::Null), Nothing));
     attempts
 }
 

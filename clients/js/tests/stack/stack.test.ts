@@ -15,7 +15,7 @@ const conversationId = directConversation(alice, bob);
 function device(user: string, blockSockets = false) {
   let token: string | undefined;
   const client = new Client({
-    url: httpUrl, socketUrl: wsUrl, deviceId: "node", pollMs: 300,
+    url: httpUrl, socketUrl: wsUrl, deviceId: "node",
     token: async () => {
       if (!token) {
         const answer = await fetch(`${oidcIssuer}/token`, { method: "POST", body: JSON.stringify({ user }) });
@@ -64,6 +64,11 @@ it("goes on by calls where sockets are blocked", async () => {
   await vi.waitFor(() => expect(other.messages().at(-1)?.payload).toBe("through calls"), wait);
   await other.client.send({ type: "message.send", conversationId, payload: "and back" });
   await vi.waitFor(() => expect(one.messages().at(-1)?.payload).toBe("and back"), wait);
+  const { sequence = 0 } = one.messages().at(-1) ?? {};
+  one.client.read(conversationId, sequence);
+  await vi.waitFor(() => expect(other.events).toContainEqual(expect.objectContaining({
+    type: "notice", frame: expect.objectContaining({ type: "message.read", upTo: sequence, userId: alice }),
+  })), wait);
   await Promise.all([one.client.stop(), other.client.stop()]);
 }, 60_000);
 

@@ -7,7 +7,7 @@ function start(service: Service, store = new MemoryStore()) {
   const events: ClientEvent[] = [];
   const client = new Client({
     url: "http://service/v1", socketUrl: "ws://service/v1", deviceId: "web", store, fetch: service.fetch,
-    token: () => `h.${btoa('{"sub":"alice"}')}.s`, connect: () => new FakeSocket(service), chance: () => 0, pollMs: 20, probeMs: 50,
+    token: () => `h.${btoa('{"sub":"alice"}')}.s`, connect: () => new FakeSocket(service), chance: () => 0, waitS: 1, probeMs: 50,
   });
   client.on((event) => events.push(event));
   const got = () => events.flatMap((event) => (event.type === "entries" ? event.entries.map((one) => one.sequence) : []));

@@ -19,6 +19,17 @@ export class Service {
     return made;
   }
 
+  /** The cursor is how many entries were told. */
+  private async events(cursor: string | null): Promise<unknown> {
+    const news = (from: number) => this.log.slice(from).map((one) => ({ ...one, type: "message.new" }));
+    if (cursor === null) {
+      const complete = { type: "sync.complete", conversations: 1 };
+      return { events: [ready(), ...news(0), complete], cursor: String(this.log.length) };
+    }
+    for (let tries = 0; tries < 50 && this.log.length === Number(cursor); tries++) await new Promise((go) => setTimeout(go, 20));
+    return { events: news(Number(cursor)), cursor: String(this.log.length) };
+  }
+
   fetch: typeof fetch = async (input, init) => {
     const url = new URL(String(input));
     this.calls.push(`${init?.method} ${url.pathname}`);
@@ -32,6 +43,7 @@ export class Service {
         next: "n", hasMore: false,
       });
     }
+    if (url.pathname === "/v1/events") return answer(await this.events(url.searchParams.get("cursor")));
     if (url.pathname === "/v1/messages") {
       const { messageId, sequence } = this.append(body.clientMsgId, body.payload);
       return answer({ conversationId: CONVERSATION, clientMsgId: body.clientMsgId, messageId, sequence, ts: 1, duplicate: false });

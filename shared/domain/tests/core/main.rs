@@ -7,6 +7,7 @@ mod catching_up;
 mod cursors;
 mod delivery;
 mod epochs;
+mod events;
 mod groups;
 mod hot;
 mod invites;
