@@ -80,6 +80,7 @@ export class SharedClient {
   /** What the tabs want, where this one leads. */
   private readonly tabs = new Map<string, { isActive: boolean; watched: string[] }>();
   private client: ClientLike | undefined;
+  private starting: ClientLike | undefined;
   private leave: (() => void) | undefined;
   private now: Status = { name: "stopped" };
   private isActive = true;
@@ -129,7 +130,7 @@ export class SharedClient {
   /** Leaves; another tab takes over where this one was connected. It cannot be started again. */
   async stop(): Promise<void> {
     this.leaving.abort();
-    await this.client?.stop();
+    await (this.client ?? this.starting)?.stop();
     this.leave?.();
     this.client = undefined;
     this.channel.onmessage = null;
@@ -202,16 +203,14 @@ export class SharedClient {
     if (this.leaving.signal.aborted) return;
     const left = new Promise<void>((resolve) => (this.leave = resolve));
     const client = this.config.make?.(this.config) ?? new Client(this.config);
-    this.client = client;
     client.on((event) => this.led(event));
-    try {
-      await this.catchUp();
-      await client.start();
-    } catch (error) {
-      // Another tab may have more luck.
-      this.client = undefined;
-      throw error;
-    }
+    await this.catchUp();
+    // What this tab is asked for meanwhile waits. Where it cannot be started another tab may have more luck.
+    this.starting = client;
+    await client.start();
+    this.starting = undefined;
+    if (this.leaving.signal.aborted) return;
+    this.client = client;
     this.announce();
     this.say({ say: "leads", status: client.status });
     for (const [id, waiting] of [...this.waiting]) {

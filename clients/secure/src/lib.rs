@@ -47,6 +47,8 @@ mod error;
 mod event;
 pub mod link;
 mod opaque;
+#[cfg(test)]
+mod vectors;
 
 use clock::now_ms;
 

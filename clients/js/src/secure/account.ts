@@ -507,8 +507,9 @@ export class Account {
     return this.change(async (tx) => {
       const now = nowSeconds();
       const identityKey = base64(this.identity.publicKey);
-      const own = await tx.list<mls.OwnKeyPackage>(names.keyPackages);
-      for (const [name, one] of own) if (one.notAfterSeconds + WELCOME_GRACE_SECONDS < now) tx.delete(name);
+      const all = await tx.list<mls.OwnKeyPackage>(names.keyPackages);
+      const own = all.filter(([, one]) => one.notAfterSeconds + WELCOME_GRACE_SECONDS >= now);
+      for (const entry of all) if (!own.includes(entry)) tx.delete(entry[0]);
       const isOver = (one: mls.OwnKeyPackage) => one.isReplaced || one.notAfterSeconds < now + KEY_PACKAGE_RENEW_SECONDS;
       const isNew = directoryKey !== identityKey || own.some(([, one]) => !one.isReplaced && isOver(one));
       const needsLast = isNew || !hasLastResort || !own.some(([, one]) => one.isLastResort && !isOver(one));

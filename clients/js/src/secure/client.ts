@@ -138,6 +138,7 @@ export class SecureClient {
   private keysDue: number | undefined;
   private receiving: AbortController | undefined;
   private hasLooked = false;
+  private isStopped = false;
 
   constructor(private readonly config: SecureConfig) {
     const own = deviceOf(config.userId, config.deviceId);
@@ -162,8 +163,12 @@ export class SecureClient {
   /** Opens the account, takes up what it has, and connects. */
   async start(): Promise<void> {
     if (this.account) return;
-    this.account = await this.config.keys({ name: this.store.name, device: this.own }, () => this.store.vaultHere());
-    this.store.attach(this.account, (conversationId, effects) => this.affected(conversationId, effects));
+    this.isStopped = false;
+    const account = await this.config.keys({ name: this.store.name, device: this.own }, () => this.store.vaultHere());
+    // It was stopped while the keys were fetched.
+    if (this.isStopped) return account.close();
+    this.account = account;
+    this.store.attach(account, (conversationId, effects) => this.affected(conversationId, effects));
     await this.client.start();
     this.later(() => this.tendKeys());
   }
@@ -171,6 +176,7 @@ export class SecureClient {
   /** Closes the connection and the account. What is queued is kept, and goes at the next start. */
   async stop(): Promise<void> {
     const { account } = this;
+    this.isStopped = true;
     clearTimeout(this.timer);
     this.receiving?.abort(new LinkError("Linking was cancelled."));
     await this.client.stop();

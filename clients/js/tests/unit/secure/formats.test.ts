@@ -1,4 +1,4 @@
-// What both clients must agree on.
+// What both clients must agree on: the Rust client's tests read the same vectors (clients/secure/src/vectors.rs).
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { groupsOf, parseLinkCode } from "../../../src/secure/index.ts";
