@@ -23,6 +23,7 @@ const CALLS = {
   "message.react": "/reactions",
   "message.vote": "/votes",
   "message.pin": "/pins",
+  "message.commit": "/commits",
 } as const;
 
 interface EventPage {
@@ -71,7 +72,7 @@ export class CallTransport implements SocketLike {
         return;
       }
       case "message.send": case "message.edit": case "message.delete":
-      case "message.react": case "message.vote": case "message.pin": {
+      case "message.react": case "message.vote": case "message.pin": case "message.commit": {
         const { type, id: _, ...body } = frame;
         const sent = await this.http.call<Omit<MessageSent, "type">>("POST", CALLS[type], { body });
         return this.say({ ...sent, type: "message.sent", replyTo } as ServerFrame);
@@ -79,6 +80,11 @@ export class CallTransport implements SocketLike {
       case "message.ack": case "message.read": {
         const { type, id: _, ...body } = frame;
         await this.http.call("POST", type === "message.ack" ? "/acks" : "/reads", { body });
+        return;
+      }
+      case "mailbox.ack": {
+        const { type: _type, id: _id, ...body } = frame;
+        await this.http.call("POST", "/mailbox/acks", { body });
         return;
       }
       case "sync.pull": {

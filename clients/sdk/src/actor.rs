@@ -2,7 +2,6 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use futures_util::{SinkExt, StreamExt};
 use tidings_protocol::SessionReady;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -12,12 +11,13 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use crate::{
+    calls::Calls,
     engine::{Command, Engine, List, ListRequest, Verdict},
     error::ConnectError,
     event::{DisconnectReason, Event, Status},
     http::Http,
     machine::{Moment, backoff::Backoff, earliest},
-    socket::{DialError, Dialer, Socket},
+    socket::{DialError, Dialer, Way},
 };
 
 /// A socket that does not take a frame for so long is dead.
@@ -36,10 +36,17 @@ const RENEW_BETWEEN: (f64, f64) = (0.80, 0.95);
 /// Answers that are due are waited for up to this part of its life.
 const RENEW_LATEST: f64 = 0.98;
 
+/// A socket is tried beside calls so soon after they work; then at the interval.
+const FIRST_PROBE_AFTER: Duration = Duration::from_secs(1);
+
 pub(crate) struct ActorConfig {
     pub(crate) ping_interval: Duration,
     pub(crate) pong_timeout: Duration,
     pub(crate) backoff: Backoff,
+    /// Sockets that fail in a row before calls are tried in their place, every other time.
+    pub(crate) fallback_after: u32,
+    /// How often a socket is tried while calls are in its place.
+    pub(crate) probe_interval: Duration,
 }
 
 pub(crate) struct Actor {
@@ -53,18 +60,25 @@ pub(crate) struct Actor {
     started: Instant,
     link: Link,
     listing: Option<JoinHandle<Option<List>>>,
+    /// Connections in a row of which nothing came, since a socket worked.
+    failures: u32,
+    probe: Option<Opening>,
     /// The last handshake was refused for its token.
     token_refused: bool,
 }
 
+type Opening = Pin<Box<dyn Future<Output = Result<Way, DialError>> + Send>>;
+
 enum Link {
     Waiting(Moment),
-    Opening(Pin<Box<dyn Future<Output = Result<Box<Socket>, DialError>> + Send>>),
+    Opening(Opening),
     Up(Box<Up>),
 }
 
 struct Up {
-    socket: Box<Socket>,
+    way: Way,
+    /// When a socket is to be tried, where calls are in its place.
+    probe_due: Option<Moment>,
     ping_due: Moment,
     /// The other side must have been heard of by then.
     pong_due: Option<Moment>,
@@ -78,13 +92,14 @@ enum Woken {
     Room(bool),
     Link(Step),
     Listed(Option<List>),
+    Probed(Result<Way, DialError>),
     Time,
 }
 
 /// What the link did.
 enum Step {
     Retry,
-    Opened(Result<Box<Socket>, DialError>),
+    Opened(Result<Way, DialError>),
     Frame(Option<Result<Message, WsError>>),
 }
 
@@ -106,7 +121,22 @@ impl Actor {
     ) -> Self {
         let link = Link::Waiting(Moment::ZERO);
         let (started, listing, token_refused) = (Instant::now(), None, false);
-        Self { config, engine, dialer, http, commands, events, status, started, link, listing, token_refused }
+        let (failures, probe) = (0, None);
+        Self {
+            config,
+            engine,
+            dialer,
+            http,
+            commands,
+            events,
+            status,
+            started,
+            link,
+            listing,
+            failures,
+            probe,
+            token_refused,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -154,6 +184,10 @@ impl Actor {
             if up.pong_due.is_some_and(|at| at <= now) || self.engine.tick(now) == Verdict::Dead {
                 return self.lost(DisconnectReason::TimedOut);
             }
+            if up.probe_due.is_some_and(|at| at <= now) {
+                up.probe_due = None;
+                self.probe = Some(Box::pin(self.dialer.clone().open(false)));
+            }
             if up.renew.is_some_and(|(at, latest)| latest <= now || (at <= now && self.engine.is_idle())) {
                 return self.renew().await;
             }
@@ -171,17 +205,18 @@ impl Actor {
         let Link::Up(up) = &mut self.link else { return Ok(()) };
         let mut wrote = false;
         while let Some(frame) = self.engine.next_frame() {
-            within(WRITE_TIMEOUT, up.socket.feed(Message::text(frame))).await?;
+            within(WRITE_TIMEOUT, up.way.feed(frame)).await?;
             wrote = true;
         }
         if up.ping_due <= now {
             up.ping_due = now + self.config.ping_interval;
-            up.pong_due.get_or_insert(now + self.config.pong_timeout);
-            within(WRITE_TIMEOUT, up.socket.feed(Message::Ping(Vec::new().into()))).await?;
-            wrote = true;
+            if within(WRITE_TIMEOUT, up.way.ping()).await? {
+                up.pong_due.get_or_insert(now + self.config.pong_timeout);
+                wrote = true;
+            }
         }
         if wrote {
-            within(WRITE_TIMEOUT, up.socket.flush()).await?;
+            within(WRITE_TIMEOUT, up.way.flush()).await?;
         }
         Ok(())
     }
@@ -197,6 +232,7 @@ impl Actor {
             room = self.events.reserve(), if has_events => Woken::Room(room.is_ok()),
             step = self.link.next(started, readable) => Woken::Link(step),
             list = finished(&mut self.listing) => Woken::Listed(list),
+            probed = probed(&mut self.probe) => Woken::Probed(probed),
             () = sleep_until(started + wake.unwrap_or(IDLE_MAX)) => Woken::Time,
         };
         let now = self.now();
@@ -213,6 +249,7 @@ impl Actor {
                 self.listing = None;
                 self.engine.listed(list, now);
             }
+            Woken::Probed(probed) => self.probed(probed),
             Woken::Time => {}
         }
         None
@@ -233,7 +270,7 @@ impl Actor {
         let link = match &self.link {
             Link::Up(up) => {
                 let renew = up.renew.map(|(at, latest)| if at > self.now() { at } else { latest });
-                earliest(Some(up.ping_due), earliest(up.pong_due, renew))
+                earliest(earliest(Some(up.ping_due), up.probe_due), earliest(up.pong_due, renew))
             }
             Link::Waiting(_) | Link::Opening(_) => None,
         };
@@ -243,7 +280,7 @@ impl Actor {
     fn take(&mut self, step: Step) -> Option<End> {
         match step {
             Step::Retry => self.open(),
-            Step::Opened(Ok(socket)) => self.opened(socket),
+            Step::Opened(Ok(way)) => self.opened(way),
             Step::Opened(Err(error)) => return self.not_opened(error),
             Step::Frame(frame) => {
                 if let Link::Up(up) = &mut self.link {
@@ -266,15 +303,21 @@ impl Actor {
     }
 
     fn open(&mut self) {
-        self.link = Link::Opening(Box::pin(self.dialer.clone().open(self.token_refused)));
+        // Every other time: what is away may be all of it.
+        let is_by_calls = self.failures.checked_sub(self.config.fallback_after).is_some_and(|more| more % 2 == 0);
+        self.link = match self.http.clone().filter(|_| is_by_calls) {
+            Some(http) => Link::Opening(Box::pin(async { Ok(Way::Calls(Calls::start(http))) })),
+            None => Link::Opening(Box::pin(self.dialer.clone().open(self.token_refused))),
+        };
         self.set_status(Status::Connecting);
     }
 
-    fn opened(&mut self, socket: Box<Socket>) {
+    fn opened(&mut self, way: Way) {
         let now = self.now();
         self.token_refused = false;
         let ping_due = now + self.config.ping_interval;
-        self.link = Link::Up(Box::new(Up { socket, ping_due, pong_due: None, renew: None }));
+        self.probe = None;
+        self.link = Link::Up(Box::new(Up { way, probe_due: None, ping_due, pong_due: None, renew: None }));
         self.engine.opened(now);
     }
 
@@ -304,9 +347,35 @@ impl Actor {
             self.config.backoff.up(now);
             let chance = self.engine.chance();
             if let Link::Up(up) = &mut self.link {
-                up.renew = renewal(&session, now, chance);
+                match up.way {
+                    Way::Socket(_) => {
+                        self.failures = 0;
+                        up.renew = renewal(&session, now, chance);
+                    }
+                    Way::Calls(_) => up.probe_due = Some(now + FIRST_PROBE_AFTER),
+                }
             }
             self.set_status(Status::Ready(session));
+        }
+    }
+
+    /// Takes a socket in the place of calls where one came through; else tries again after a while.
+    fn probed(&mut self, probed: Result<Way, DialError>) {
+        let now = self.now();
+        self.probe = None;
+        let Link::Up(up) = &mut self.link else { return };
+        match probed {
+            Err(error) => {
+                tracing::debug!(?error, "no socket yet");
+                up.probe_due = Some(now + self.config.probe_interval);
+            }
+            Ok(socket) => {
+                self.engine.lost(now);
+                let reason = DisconnectReason::Renewed;
+                self.engine.push_event(Event::Disconnected { reason, retry_in: Some(Duration::ZERO) });
+                self.set_status(Status::Connecting);
+                self.opened(socket);
+            }
         }
     }
 
@@ -321,6 +390,7 @@ impl Actor {
         let now = self.now();
         let chance = self.engine.chance();
         let delay = self.config.backoff.down(now, chance);
+        self.failures = self.failures.saturating_add(1);
         tracing::debug!(%reason, ?delay, "no connection");
         self.link = Link::Waiting(now + delay);
         self.set_status(Status::Waiting);
@@ -330,7 +400,7 @@ impl Actor {
     /// A new connection in place of this one, or at once where there is none.
     async fn renew(&mut self) {
         if let Link::Up(up) = &mut self.link {
-            close_socket(&mut up.socket).await;
+            close_way(&mut up.way).await;
             let now = self.now();
             self.engine.lost(now);
             let reason = DisconnectReason::Renewed;
@@ -346,7 +416,7 @@ impl Actor {
         // What cannot be written any more is lost with the connection, as ever.
         let _ = self.write().await;
         if let Link::Up(up) = &mut self.link {
-            close_socket(&mut up.socket).await;
+            close_way(&mut up.way).await;
         }
     }
 
@@ -363,7 +433,7 @@ impl Link {
                 Step::Retry
             }
             Self::Opening(opening) => Step::Opened(opening.await),
-            Self::Up(up) if readable => Step::Frame(up.socket.next().await),
+            Self::Up(up) if readable => Step::Frame(up.way.next().await),
             Self::Up(_) => std::future::pending().await,
         }
     }
@@ -380,18 +450,16 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, WsError
     timeout(limit, work).await.unwrap_or_else(|_| Err(WsError::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
-async fn close_socket(socket: &mut Socket) {
+async fn close_way(way: &mut Way) {
     // Best effort on both sides: the service does not count on a goodbye.
-    let _ = timeout(CLOSE_TIMEOUT, async {
-        socket.close(None).await?;
-        while let Some(Ok(message)) = socket.next().await {
-            if message.is_close() {
-                break;
-            }
-        }
-        Ok::<_, WsError>(())
-    })
-    .await;
+    let _ = timeout(CLOSE_TIMEOUT, way.close()).await;
+}
+
+async fn probed(probe: &mut Option<Opening>) -> Result<Way, DialError> {
+    match probe {
+        Some(opening) => opening.await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn finished(listing: &mut Option<JoinHandle<Option<List>>>) -> Option<List> {

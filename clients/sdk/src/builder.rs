@@ -40,6 +40,8 @@ pub struct ClientBuilder {
     ping_interval: Duration,
     pong_timeout: Duration,
     queue_capacity: usize,
+    fallback_after: u32,
+    probe_interval: Duration,
 }
 
 impl Default for ClientBuilder {
@@ -61,6 +63,8 @@ impl Default for ClientBuilder {
             ping_interval: Duration::from_secs(50),
             pong_timeout: Duration::from_secs(20),
             queue_capacity: 1_000,
+            fallback_after: 3,
+            probe_interval: Duration::from_secs(30),
         }
     }
 }
@@ -146,6 +150,13 @@ impl ClientBuilder {
         self
     }
 
+    /// After how many sockets that failed in a row the HTTP API is used in their place, if its address is known, and how often a
+    /// socket is tried meanwhile; 3 and 30 s.
+    pub fn fallback(mut self, after: u32, probe_interval: Duration) -> Self {
+        (self.fallback_after, self.probe_interval) = (after, probe_interval);
+        self
+    }
+
     /// How many messages may be queued; 1,000.
     pub fn queue_capacity(mut self, capacity: usize) -> Self {
         self.queue_capacity = capacity;
@@ -203,6 +214,8 @@ impl ClientBuilder {
             pong_timeout: self.pong_timeout,
             // A connection that lived for as long as the longest pause is a stable one.
             backoff: Backoff::new(self.backoff_base, self.backoff_cap, self.backoff_cap),
+            fallback_after: self.fallback_after,
+            probe_interval: self.probe_interval,
         };
         let (commands, commands_received) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (events_sent, events) = mpsc::channel(EVENTS_READY_MAX);

@@ -172,7 +172,7 @@ impl Http {
         let (mut tries, mut fresh) = (0, false);
         loop {
             tries += 1;
-            let error = match self.attempt(method.clone(), path, body, tries, fresh).await {
+            let error = match self.attempt(method.clone(), path, body, (tries, fresh), None).await {
                 Ok(text) => return Ok(text),
                 Err(error) => error,
             };
@@ -188,13 +188,30 @@ impl Http {
         }
     }
 
+    /// Makes a call and does not try it again, but for a refused token; it may take longer than others where a time is given.
+    pub(crate) async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+        timeout: Option<Duration>,
+    ) -> Result<String, HttpError> {
+        let write = |_: u32| Ok(body.unwrap_or_default().to_owned());
+        let body: Option<Body<'_>> = if body.is_some() { Some(&write) } else { None };
+        match self.attempt(method.clone(), path, body, (1, false), timeout).await {
+            Err(HttpError::Rejected { status: 401, .. }) => self.attempt(method, path, body, (1, true), timeout).await,
+            answered => answered,
+        }
+    }
+
+    /// One attempt: which it is, and whether the last token is not to be used again.
     async fn attempt(
         &self,
         method: Method,
         path: &str,
         body: Option<Body<'_>>,
-        attempt: u32,
-        fresh: bool,
+        (attempt, fresh): (u32, bool),
+        timeout: Option<Duration>,
     ) -> Result<String, HttpError> {
         let inner = &self.0;
         let token = inner.tokens.token(fresh).await.map_err(HttpError::Token)?;
@@ -203,6 +220,9 @@ impl Http {
             .request(method, format!("{}{path}", inner.base))
             .bearer_auth(token)
             .header("x-device-id", &inner.device);
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout);
+        }
         if let Some(body) = body {
             request =
                 request.header("content-type", "application/json").body(body(attempt).map_err(HttpError::Decode)?);

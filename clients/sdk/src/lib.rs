@@ -36,6 +36,8 @@
 //!   in the order in which they were sent; conversations do not wait for each other.
 //! - Staleness is bounded under any loss: each heartbeat compares what is held with what the
 //!   service has.
+//! - Where sockets fail, one after another, the HTTP API carries the same frames if its address is known, and a socket takes its
+//!   place as soon as one comes through ([`ClientBuilder::fallback`]). Presence of others is not told meanwhile.
 //!
 //! # Where a conversation starts
 //!
@@ -47,6 +49,7 @@
 
 mod actor;
 mod builder;
+mod calls;
 mod client;
 mod clock;
 mod devices;

@@ -1,22 +1,81 @@
-//! Opens the WebSocket.
+//! Opens the WebSocket; and what takes its place where none comes through.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{SinkExt, StreamExt};
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
-    tungstenite::{Error as WsError, client::IntoClientRequest, protocol::WebSocketConfig},
+    tungstenite::{Error as WsError, Message, client::IntoClientRequest, protocol::WebSocketConfig},
 };
 
 use crate::{
+    calls::Calls,
     error::HttpError,
     http::{Http, chain, encoded},
     token::{TokenError, TokenProvider},
 };
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What carries frames.
+pub(crate) enum Way {
+    Socket(Box<Socket>),
+    Calls(Calls),
+}
+
+impl Way {
+    /// Takes a frame to be written.
+    pub(crate) async fn feed(&mut self, frame: String) -> Result<(), WsError> {
+        match self {
+            Self::Socket(socket) => socket.feed(Message::text(frame)).await,
+            Self::Calls(calls) => {
+                if calls.say(frame).await {
+                    Ok(())
+                } else {
+                    Err(WsError::ConnectionClosed)
+                }
+            }
+        }
+    }
+
+    /// Asks the other side whether it is there; calls find out by themselves.
+    pub(crate) async fn ping(&mut self) -> Result<bool, WsError> {
+        match self {
+            Self::Socket(socket) => socket.feed(Message::Ping(Vec::new().into())).await.map(|()| true),
+            Self::Calls(_) => Ok(false),
+        }
+    }
+
+    pub(crate) async fn flush(&mut self) -> Result<(), WsError> {
+        match self {
+            Self::Socket(socket) => socket.flush().await,
+            Self::Calls(_) => Ok(()),
+        }
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Result<Message, WsError>> {
+        match self {
+            Self::Socket(socket) => socket.next().await,
+            Self::Calls(calls) => calls.hear().await.map(|frame| Ok(Message::text(frame))),
+        }
+    }
+
+    /// Says goodbye, and waits for the answer.
+    pub(crate) async fn close(&mut self) -> Result<(), WsError> {
+        let Self::Socket(socket) = self else { return Ok(()) };
+        let socket: &mut Socket = socket;
+        socket.close(None).await?;
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_close() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// More than the service ever sends, and no more than it takes to say so.
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;
@@ -46,9 +105,9 @@ pub(crate) enum DialError {
 
 impl Dialer {
     /// Opens a socket; with `fresh`, not with the last token again.
-    pub(crate) async fn open(self, fresh: bool) -> Result<Box<Socket>, DialError> {
+    pub(crate) async fn open(self, fresh: bool) -> Result<Way, DialError> {
         match tokio::time::timeout(self.timeout, self.dial(fresh)).await {
-            Ok(result) => result,
+            Ok(result) => result.map(Way::Socket),
             Err(_) => Err(DialError::TimedOut),
         }
     }

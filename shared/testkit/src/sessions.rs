@@ -101,7 +101,7 @@ pub async fn subscribers_are_listed_by_place(s: Subject<'_>) {
 /// Frames come in the order of their keys, as long as they are not taken away; of this session, and of no other.
 pub async fn an_inbox_keeps_what_its_session_has_not_fetched(s: Subject<'_>) {
     let of = |name: &str| Session {
-        owner: s.device("ines", "web"),
+        owner: s.device("olga", "web"),
         connection: connection(name),
         endpoint: POLLED.into(),
         connected_at: NOW,

@@ -1,8 +1,16 @@
 //! `GET /events`: what a socket would have received, for a device that has none.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidings_tests::{Http, User, direct, message};
+use tidings_sdk::{Draft, Event, Events};
+use tidings_tests::{DEADLINE, Http, Stack, User, direct, message};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 /// The frames and the cursor of an answer.
 async fn asked(http: &Http, query: &str) -> (Vec<Value>, String) {
@@ -111,4 +119,64 @@ async fn a_session_that_was_replaced_and_a_question_that_is_none_are_refused() {
     // Another device of the same user is another session.
     let other = bob.http("tablet");
     asked(&other, &format!("timeout=0&cursor={cursor}")).await;
+}
+
+async fn heard<T>(events: &mut Events, what: &str, wanted: impl Fn(Event) -> Option<T>) -> T {
+    let hearing = async {
+        loop {
+            if let Some(found) = wanted(events.next().await.expect("the client goes on")) {
+                return found;
+            }
+        }
+    };
+    timeout(DEADLINE, hearing).await.unwrap_or_else(|_| panic!("not in time: {what}"))
+}
+
+/// What comes in by a port goes to the stack: sockets come through again.
+async fn let_through(port: u16, stack: String) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    while let Ok((mut socket, _)) = listener.accept().await {
+        let mut service = TcpStream::connect(&stack).await.unwrap();
+        tokio::spawn(async move {
+            // The end of either is the end of both.
+            let _ = copy_bidirectional(&mut socket, &mut service).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_sockets_are_blocked_goes_by_calls_and_comes_back() {
+    let (alice, bob) = (User::new("alice"), User::new("bob"));
+    let conversation = direct(&alice, &bob);
+    // Nobody listens there yet.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let (address, path) = Stack::get().ws_url.trim_start_matches("ws://").split_once('/').unwrap();
+    let options = bob.sdk("web").url(format!("ws://127.0.0.1:{port}/{path}"));
+    let options = options.backoff(Duration::from_millis(5), Duration::from_millis(50));
+    let (client, mut events) = options.fallback(2, Duration::from_millis(200)).connect().unwrap();
+    client.ready().await.unwrap();
+
+    let mut phone = alice.connect("phone").await;
+    phone.say(&conversation, "through calls").await;
+    let text = |event: Event| match event {
+        Event::Message(message) => Some(message.payload.text().to_owned()),
+        _ => None,
+    };
+    assert!(heard(&mut events, "a message", text).await.contains("through calls"));
+    let sent = client.send(&conversation, Draft::text("and back")).await.await.unwrap();
+    phone.expect_message(&conversation, sent.sequence).await;
+    phone.send(json!({ "type": "message.read", "conversationId": conversation, "upTo": sent.sequence })).await;
+    let read = |event: Event| match event {
+        Event::Read(receipt) if receipt.up_to == sent.sequence => Some(receipt.user_id),
+        _ => None,
+    };
+    assert_eq!(heard(&mut events, "a receipt", read).await, alice.id);
+    assert_eq!(client.pull(&conversation, 0, None).await.unwrap().messages.len(), 2);
+
+    tokio::spawn(let_through(port, address.to_owned()));
+    heard(&mut events, "a socket", |event| matches!(event, Event::Connected).then_some(())).await;
+    client.ready().await.unwrap();
+    phone.say(&conversation, "through a socket").await;
+    assert!(heard(&mut events, "a message", text).await.contains("through a socket"));
+    client.close().await;
 }
