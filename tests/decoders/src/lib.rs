@@ -2,7 +2,7 @@
 //!
 //! A [`Target`] is a check that panics where a rule is broken, and the seeds from which the fuzzer
 //! starts. The fuzzer (`tests/fuzz`) runs the checks on what it makes up; the tests here run them
-//! on the checked-in corpus, with the pinned compiler.
+//! on the checked-in corpus and on what chance makes of it, with the pinned compiler.
 
 #![expect(clippy::unwrap_used, reason = "a check that cannot go on has failed")]
 
