@@ -9,8 +9,8 @@ export const ACKNOWLEDGED: Readonly<Record<string, string>> = {
   'AwsSolutions-APIG4':
     'A socket is authorised once, at $connect. The functions behind the HTTP API verify the bearer token themselves: an authorizer could ' +
     'answer 403 alone, and costs a second invocation. `members.rs` attempts every route as a stranger.',
-  'AwsSolutions-CFR1': 'Media is for whoever holds a signed address, in any country.',
-  'AwsSolutions-CFR2': 'Nothing without a signature of the service is answered, and a firewall sees no more than that.',
+  'AwsSolutions-CFR1': 'Media is for whoever holds a signed address, and the web client for everybody, in any country.',
+  'AwsSolutions-CFR2': 'Media is not answered without a signature of the service, and the web client is a few public files: a firewall sees no more than that.',
   'AwsSolutions-CFR3': 'Who read which media when is not kept, on purpose.',
   'AwsSolutions-CFR4':
     'A distribution without a domain of its own has the certificate of cloudfront.net, whose minimum version cannot be set. It is https alone.',
@@ -20,6 +20,8 @@ export const ACKNOWLEDGED: Readonly<Record<string, string>> = {
   'AwsSolutions-S1': 'Who read which media when is not kept, on purpose. Management events are in CloudTrail.',
   'AwsSolutions-SQS3': 'These queues are where failures end: for Lambda they are destinations, which the rule does not look for.',
   'CloudFormation-Validate::F1020': 'SAM makes the resource X.Alias of AutoPublishAlias; `rollout.test.ts` looks for every one of them.',
+  'CloudFormation-Validate::F3014':
+    'The web client has a certificate of its own or that of cloudfront.net, by the condition HasWebDomain, which the rule does not read.',
   'CloudFormation-Validate::W1030': 'AlarmTopicArn is referred to under the condition that it is not empty.',
   'CloudFormation-Validate::W2509': 'MediaCdnKeySecret is the name of a secret, not a secret.',
   'CloudFormation-Validate::W8003': 'The environment fixes parameters, so conditions on them are known.',
