@@ -7,7 +7,7 @@ import { serve } from "../../../src/secure/port.ts";
 import { Phone, World, WorldSocket } from "./world.ts";
 
 const direct = "u:alice|u:bob";
-const wait = { timeout: 10_000, interval: 10 };
+const wait = { timeout: 30_000, interval: 10 };
 
 /** A worker: the other end of a channel, by which nothing goes that cannot be cloned. */
 function worker(): WorkerLike {
@@ -101,7 +101,7 @@ it("has its keys in a worker, and its tabs read, write and ask as one", async ()
   expect(await other.client.pending()).toEqual([]);
   await other.client.stop();
   await bob.client.stop();
-}, 30_000);
+}, 90_000);
 
 it("says where the worker cannot be started", async () => {
   const world = new World();

@@ -8,7 +8,7 @@ import { type Backing, type ListOptions, Vault } from "../../../src/secure/vault
 import { Phone, World } from "./world.ts";
 
 const direct = "u:alice|u:bob";
-const wait = { timeout: 10_000, interval: 10 };
+const wait = { timeout: 30_000, interval: 10 };
 let open: Phone[] = [];
 
 async function start(world: World, user: string, device: string, store?: Phone["store"]): Promise<Phone> {
@@ -142,12 +142,12 @@ it("asks to be added anew where its Welcome was lost", async () => {
   await vi.waitFor(async () => expect(await bob.texts(direct)).toEqual(["…"]), wait);
   world.losesWelcomes = false;
   // Who was just added is not added again at once: the wish is said again.
-  await vi.waitFor(async () => expect(await bob.client.membership(direct)).toBe("in"), { timeout: 20_000, interval: 50 });
+  await vi.waitFor(async () => expect(await bob.client.membership(direct)).toBe("in"), wait);
   await alice.say(direct, "but this");
   await hears(bob, direct, ["unreadable", "but this"]);
   await bob.say(direct, "I do");
   await hears(alice, direct, ["not for bob", "but this", "I do"]);
-}, 30_000);
+}, 90_000);
 
 it("follows a group that grows and shrinks, and replays nothing", async () => {
   const world = new World();
@@ -179,7 +179,7 @@ it("follows a group that grows and shrinks, and replays nothing", async () => {
   await carol.say(group, "without alice");
   await vi.waitFor(async () => expect((await bob.texts(group)).at(-1)).toBe("without alice"), wait);
   expect(await bob.client.roster(group)).toEqual(["bob/web", "carol/web"]);
-}, 30_000);
+}, 90_000);
 
 /** A vault that takes so many writes and then no more, as where the process ends. */
 class Fused implements Backing {
@@ -242,12 +242,13 @@ it("sends what was queued once, under keys of its own, after whichever write it 
   await hears(alice, direct, expected);
   const payloads = world.log(direct).entries.map((one) => one.payload);
   expect(new Set(payloads).size).toBe(payloads.length);
-}, 60_000);
+}, 90_000);
 
 it("takes the history of another device, and shows what it could not read", async () => {
   const world = new World();
   const [alice, bob] = [await start(world, "alice", "web"), await start(world, "bob", "web")];
   await alice.say(direct, "an old story");
+  await hears(bob, direct, ["an old story"]);
   await bob.say(direct, "and one");
   await hears(alice, direct, ["an old story", "and one"]);
   const [, said] = await bob.messages(direct);
@@ -274,6 +275,7 @@ it("finds what was said", async () => {
   const world = new World();
   const [alice, bob] = [await start(world, "alice", "web"), await start(world, "bob", "web")];
   await alice.say(direct, "Crème brûlée at the Zürich café");
+  await hears(bob, direct, ["Crème brûlée at the Zürich café"]);
   await bob.say(direct, "see you at seven");
   await hears(alice, direct, ["Crème brûlée at the Zürich café", "see you at seven"]);
   const find = async (phone: Phone, text: string, more = {}) => (await phone.client.search({ text, ...more }, 10)).map((one) => one.text);
