@@ -130,6 +130,19 @@ def ttl_attributes(template: dict[str, Any]) -> dict[str, str]:
     return found
 
 
+def recoverable_tables(template: dict[str, Any]) -> list[str]:
+    """The tables, by logical id, that can be restored to a point in time."""
+    name = "PointInTimeRecoverySpecification"
+    return [
+        logical_id
+        for logical_id, resource in template["Resources"].items()
+        if resource.get("Properties", {})
+        .get(name, {})
+        .get("PointInTimeRecoveryEnabled")
+        in (True, "true")
+    ]
+
+
 # ---- The artifact ----
 
 
@@ -301,6 +314,15 @@ class Deployer:
                     },
                 )
 
+    def switch_recovery_on(self, logical_ids: list[str]) -> None:
+        """The same of point-in-time recovery."""
+        tables = self.resources("AWS::DynamoDB::Table")
+        for logical_id in logical_ids:
+            self.dynamodb.update_continuous_backups(
+                TableName=tables[logical_id],
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            )
+
     def describe(self) -> dict[str, Any]:
         """What clients and tools need to know of the stack."""
         stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
@@ -349,6 +371,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         parameters = dict(pair.split("=", 1) for pair in arguments.parameter)
         deployer.deploy(package(template, codes), parameters)
         deployer.switch_ttl_on(ttl_attributes(template))
+        deployer.switch_recovery_on(recoverable_tables(template))
     deployer.remove_old_packages(keep=set(codes.values()))
     return deployer.describe()
 

@@ -22,6 +22,7 @@ export const ACKNOWLEDGED: Readonly<Record<string, string>> = {
   'CloudFormation-Validate::F1020': 'SAM makes the resource X.Alias of AutoPublishAlias; `rollout.test.ts` looks for every one of them.',
   'CloudFormation-Validate::F3014':
     'The web client has a certificate of its own or that of cloudfront.net, by the condition HasWebDomain, which the rule does not read.',
+  'CloudFormation-Validate::W1001': 'Every environment here is on AWS, so what stands under the condition OnAws is there.',
   'CloudFormation-Validate::W1030': 'AlarmTopicArn is referred to under the condition that it is not empty.',
   'CloudFormation-Validate::W2509': 'MediaCdnKeySecret is the name of a secret, not a secret.',
   'CloudFormation-Validate::W8003': 'The environment fixes parameters, so conditions on them are known.',

@@ -9,7 +9,7 @@ import type { Rollout } from './environments.js';
 export const ALIAS = 'live';
 
 /** Alarms that undo a rollout: those of what users notice. Alarms of cost, and slow ones, do not. */
-export const ROLLBACK_ALARMS = /(BurnFast|Failures|Lag)Alarm$/;
+export const ROLLBACK_ALARMS = /(BurnFastShort|Failures|Lag)Alarm$/;
 
 /** Where a function is named as what is called, by the type of the resource. */
 const CALLS: Readonly<Record<string, string>> = {

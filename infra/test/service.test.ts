@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -89,4 +89,19 @@ test('functions that were not built are not deployed', () => {
   const empty = mkdtempSync(join(tmpdir(), 'tidings-infra-'));
   const make = () => new ServiceStack(new App(), 'none', { settings: environment('dev'), template, artifacts: empty });
   assert.throws(make, /bootstrap\/bootstrap is missing: run `cargo lambda build/);
+});
+
+test('every alarm has its runbook, and every runbook its alarm', () => {
+  const folder = fileURLToPath(new URL('../../../docs/runbooks/', import.meta.url));
+  const named = new Set(['cost-anomaly.md', 'cost-budget.md']);
+  const alarms = Object.entries(prod.Resources).filter(([, { Type }]) => Type.startsWith('AWS::CloudWatch::') && Type.endsWith('Alarm'));
+  assert(alarms.length > 20);
+  for (const [name, { Properties }] of alarms) {
+    const [, file] = /Runbook docs\/runbooks\/([a-z-]+\.md)$/.exec(String(Properties['AlarmDescription'])) ?? assert.fail(`${name} names no runbook`);
+    const text = readFileSync(join(folder, file as string), 'utf8');
+    assert(text.includes(`\`${name}\``), `${file} does not name ${name}`);
+    for (const part of ['## What it means', '## Look', '## Do', '## Over when', '## Rehearsed']) assert(text.includes(part), `${file} has no ${part}`);
+    named.add(file as string);
+  }
+  assert.deepEqual(readdirSync(folder).filter((file) => file !== 'README.md').sort(), [...named].sort());
 });

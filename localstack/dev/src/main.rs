@@ -33,7 +33,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, chaos, dlq, down, fuzz, logs, push, reset, serve_oidc, simulate, status as status_command, test, up,
+    bench, capacity, chaos, dlq, down, fuzz, logs, push, recovery, reset, serve_oidc, simulate,
+    status as status_command, test, up,
 };
 use crate::failure::Failure;
 use crate::paths::Paths;
@@ -79,6 +80,10 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the delivery core under faults, from seeds; needs no stack.
     Simulate(simulate::Args),
+    /// A restore drill; all that there is of one user, handed out or erased.
+    Recovery(recovery::Args),
+    /// Say what a number of users needs of AWS, and what it costs; needs no stack.
+    Capacity(capacity::Args),
     /// Serve the local identity provider; `up` starts it.
     #[command(hide = true)]
     ServeOidc(serve_oidc::Args),
@@ -120,6 +125,11 @@ fn run(command: Command, paths: &Paths) -> failure::Result<()> {
         Command::Push(args) => push::run(paths, &args),
         Command::Fuzz(args) => fuzz::run(paths, &args),
         Command::Simulate(args) => simulate::run(paths, &args),
+        Command::Recovery(args) => recovery::run(paths, &args),
+        Command::Capacity(args) => {
+            capacity::run(&args);
+            Ok(())
+        }
         Command::ServeOidc(args) => serve_oidc::run(&args),
     }
 }

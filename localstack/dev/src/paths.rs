@@ -59,6 +59,11 @@ impl Paths {
         self.root.join("localstack/dlq")
     }
 
+    /// What `cargo dev recovery` runs.
+    pub(crate) fn recovery_script(&self) -> PathBuf {
+        self.root.join("localstack/recovery")
+    }
+
     /// The clients in TypeScript.
     pub(crate) fn clients(&self) -> PathBuf {
         self.root.join("clients")

@@ -82,7 +82,7 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
 }
 
 /// The stack that runs here, with the key that may do everything in it.
-fn local(paths: &Paths, command: &mut Command) -> Result<()> {
+pub(super) fn local(paths: &Paths, command: &mut Command) -> Result<()> {
     let state = State::load(paths)?.ok_or_else(|| {
         Failure::new("no stack is up").with_help(
             "start it: `cargo dev up --detach`; for a stack on AWS, name its region: `--region eu-central-1`",

@@ -1,12 +1,14 @@
 //! One file per command.
 
 pub(crate) mod bench;
+pub(crate) mod capacity;
 pub(crate) mod chaos;
 pub(crate) mod dlq;
 pub(crate) mod down;
 pub(crate) mod fuzz;
 pub(crate) mod logs;
 pub(crate) mod push;
+pub(crate) mod recovery;
 pub(crate) mod reset;
 pub(crate) mod serve_oidc;
 pub(crate) mod simulate;
