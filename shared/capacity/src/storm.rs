@@ -47,7 +47,7 @@ pub fn weather(storm: &Storm) -> Outcome {
     let Backoff { first_seconds, base_seconds, cap_seconds } = storm.backoff;
     let bound = |failures: u32| base_seconds.saturating_mul(1_usize << failures.min(20)).clamp(1, cap_seconds.max(1));
     // Once the bound is the cap, one failure is like another.
-    let levels = (0..).position(|failures| bound(failures) >= cap_seconds.max(1)).unwrap_or_default() + 2;
+    let levels = (0..32).position(|failures| bound(failures) >= cap_seconds.max(1)).unwrap_or_default() + 2;
     let span = cap_seconds.max(first_seconds).max(1) + 1;
     // Who will try, by second (in a ring) and by failures so far.
     let mut waiting = vec![vec![0.0; levels]; span];
