@@ -335,6 +335,10 @@ export namespace socket {
               mutedUntil?: components["schemas"]["Timestamp"];
               /** @description Whether it is pinned. */
               pinned: boolean;
+              /** @description Whether the user agrees that text is indexed for search. */
+              searchable?: boolean;
+              /** @description Whether the text of what follows is: all members agree. */
+              textIndexed?: boolean;
               /** @description Life of messages that name none, in seconds. */
               ttlSeconds?: components["schemas"]["TtlSeconds"];
               /** @constant */
@@ -974,8 +978,8 @@ export namespace http {
           };
           get?: never;
           /**
-           * Mute, pin or archive a conversation; set the life of its messages
-           * @description What is absent stays; null takes a value away. All but `ttlSeconds` is the caller's alone, and told to the caller's devices by `conversation.settings`. `ttlSeconds` is everybody's in the conversation: in a group only admins set it (`only_admins_configure`).
+           * Mute, pin or archive a conversation; set the life of its messages, and whether search may index its text
+           * @description What is absent stays; null takes a value away. All but `ttlSeconds` is the caller's alone, and told to the caller's devices by `conversation.settings`. `ttlSeconds` is everybody's in the conversation: in a group only admins set it (`only_admins_configure`). With `searchable` the caller agrees that the text of what follows is indexed for search. It is while all members agree; who joins has not, and `false` takes away what was indexed.
            */
           put: operations["setConversationSettings"];
           post?: never;
@@ -1757,6 +1761,26 @@ export namespace http {
           patch?: never;
           trace?: never;
       };
+      "/search": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          /**
+           * Find messages in the caller's conversations
+           * @description Metadata of all messages is searched; words are where all members of a conversation have agreed to it. What the caller may not read at that moment is neither shown nor counted.
+           */
+          get: operations["search"];
+          put?: never;
+          post?: never;
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
       "/settings": {
           parameters: {
               query?: never;
@@ -1977,6 +2001,10 @@ export namespace http {
               mutedUntil?: components["schemas"]["Timestamp"];
               /** @description Whether it is pinned. */
               pinned: boolean;
+              /** @description Whether the user agrees that text is indexed for search. */
+              searchable?: boolean;
+              /** @description Whether the text of what follows is: all members agree. */
+              textIndexed?: boolean;
               /** @description Life of messages that name none, in seconds. */
               ttlSeconds?: components["schemas"]["TtlSeconds"];
           };
@@ -2232,6 +2260,13 @@ export namespace http {
               title?: components["schemas"]["GroupTitle"] | null;
               /** @description Life of messages that name none, in seconds. */
               ttlSeconds?: components["schemas"]["TtlSeconds"] | null;
+          };
+          /** @description A part of a snippet, in Unicode characters (scalar values). */
+          Highlight: {
+              /** @description Characters of it. */
+              length: components["schemas"]["Count"];
+              /** @description Characters before it. */
+              start: components["schemas"]["Count"];
           };
           /** @description What a device signs with: the 32 bytes of an Ed25519 public key, in base64. */
           IdentityKey: string;
@@ -3002,6 +3037,32 @@ export namespace http {
               /** @description When it is to be sent, within a year; ms since the epoch. */
               sendAt: components["schemas"]["Timestamp"];
           };
+          /** @description A message that was found. */
+          SearchHit: {
+              /** @description The conversation. */
+              conversationId: components["schemas"]["ConversationId"];
+              /** @description What of the snippet was looked for. */
+              highlights?: components["schemas"]["Highlight"][];
+              /** @description What sort of content. */
+              kind: components["schemas"]["Kind"];
+              /** @description The service's name for the message. */
+              messageId: components["schemas"]["MessageId"];
+              /** @description Who sent it. */
+              senderUserId: components["schemas"]["UserId"];
+              /** @description Its place in the conversation. */
+              sequence: components["schemas"]["Sequence"];
+              /** @description A piece of its text, where that is indexed. */
+              snippet?: string;
+              /** @description The server's clock at the append, in ms since the epoch. */
+              ts: components["schemas"]["Timestamp"];
+          };
+          /** @description `GET /search`: a page of what was found */
+          SearchPage: {
+              /** @description The messages, in the order that was asked for. */
+              hits: components["schemas"]["SearchHit"][];
+              /** @description What the next page is asked for with, as `cursor`; absent where there is none. */
+              next?: string;
+          };
           /** @description `message.sent` */
           Sent: {
               /** @description The sender's name for the message. */
@@ -3031,6 +3092,11 @@ export namespace http {
               mutedUntil?: components["schemas"]["Timestamp"] | null;
               /** @description Whether it is pinned; null is false. */
               pinned?: boolean | null;
+              /**
+               * @description Whether the user agrees that the text of what follows is indexed for search; it is only while all members do.
+               *     null is false, and takes away what is indexed.
+               */
+              searchable?: boolean | null;
               /** @description Life of messages that name none, in seconds: for everyone in the conversation. */
               ttlSeconds?: components["schemas"]["TtlSeconds"] | null;
           };
@@ -5544,6 +5610,59 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               404: components["responses"]["NotFound"];
+              429: components["responses"]["Throttled"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      search: {
+          parameters: {
+              query?: {
+                  /** @description Sent then or later, in ms since the epoch. */
+                  after?: components["schemas"]["Timestamp"];
+                  /** @description Sent before then, in ms since the epoch. */
+                  before?: components["schemas"]["Timestamp"];
+                  /** @description In this conversation alone; else in the latest 1,000 of the caller. */
+                  conversationId?: components["schemas"]["ConversationId"];
+                  /** @description The `next` of the page before, with the same parameters. */
+                  cursor?: string;
+                  /** @description Sent by this user. */
+                  from?: components["schemas"]["UserId"];
+                  /** @description Of this kind. */
+                  kind?: string;
+                  /** @description So many at most. */
+                  limit?: number;
+                  /** @description Mentions this user, by name or as one of all. */
+                  mention?: components["schemas"]["UserId"];
+                  /** @description What comes first; `relevance` where there are words, else `recent`. */
+                  order?: "recent" | "relevance";
+                  /** @description Words that all must be there: `tea`, `"a cup"`, `biscu*`, `biscuit~` (one edit), `biscuit~2`, `-coffee`. */
+                  q?: string;
+                  /** @description With a file of this type (`application/pdf`), or family of types (`image`). */
+                  type?: string;
+              };
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path?: never;
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description What was found. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["SearchPage"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["ForbiddenOrNotAMember"];
+              413: components["responses"]["TooLarge"];
               429: components["responses"]["Throttled"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];

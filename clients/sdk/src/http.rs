@@ -13,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tidings_protocol::{
     Ack, ConversationSettings, ErrorFrame, MessageSent, Read,
     http::{ConversationPage, MessagePage, Receipts, SettingsUpdate, Ticket, TicketRequest},
+    search::SearchPage,
 };
 
 use crate::{
@@ -52,6 +53,51 @@ pub struct Page {
     pub before: Option<u64>,
     /// So many at most.
     pub limit: Option<u32>,
+}
+
+/// What the service is to look for. What is absent does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Words: `tea`, `"a cup"`, `biscu*`, `biscuit~`, `biscuit~2`, `-coffee`. All must be there, or not be.
+    pub words: Option<String>,
+    /// In this conversation alone.
+    pub conversation_id: Option<String>,
+    /// Sent by this user.
+    pub from_user_id: Option<String>,
+    /// Mentions this user.
+    pub mention: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// With a file of this type (`application/pdf`), or of this family of types (`image`).
+    pub file_type: Option<String>,
+    /// Sent then or later, in ms since the epoch.
+    pub after_ms: Option<u64>,
+    /// Sent before then.
+    pub before_ms: Option<u64>,
+    /// The latest first, and not what fits best.
+    pub is_recent_first: bool,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+    /// So many at most.
+    pub limit: Option<u32>,
+}
+
+impl Search {
+    fn query(&self) -> Query {
+        let mut query = Query::default();
+        query.add("q", self.words.as_deref());
+        query.add("conversationId", self.conversation_id.as_deref());
+        query.add("from", self.from_user_id.as_deref());
+        query.add("mention", self.mention.as_deref());
+        query.add("kind", self.kind.as_deref());
+        query.add("type", self.file_type.as_deref());
+        query.add("after", self.after_ms);
+        query.add("before", self.before_ms);
+        query.add("order", self.is_recent_first.then_some("recent"));
+        query.add("cursor", self.cursor.as_deref());
+        query.add("limit", self.limit);
+        query
+    }
 }
 
 impl fmt::Debug for Http {
@@ -115,6 +161,11 @@ impl Http {
         update: &SettingsUpdate,
     ) -> Result<ConversationSettings, HttpError> {
         self.put(&format!("/conversations/{}/settings", encoded(conversation)), update).await
+    }
+
+    /// Messages of one's conversations that the service finds.
+    pub async fn search(&self, wanted: &Search) -> Result<SearchPage, HttpError> {
+        self.get(&format!("/search{}", wanted.query())).await
     }
 
     /// Sends a message without a socket. `base_sequence` is the last sequence that the caller

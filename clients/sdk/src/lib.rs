@@ -73,7 +73,7 @@ pub use client::{Client, Sending};
 pub use draft::Draft;
 pub use error::{BuildError, ConnectError, HttpError, RequestError, SendError};
 pub use event::{DisconnectReason, Event, Events, Status};
-pub use http::{Http, Page, chain};
+pub use http::{Http, Page, Search, chain};
 pub use messages::MessageRef;
 pub use tidings_protocol as protocol;
 pub use token::{StaticToken, TokenError, TokenFuture, TokenProvider, token_fn};

@@ -23,6 +23,7 @@ use crate::{
     error::{AccountError, OpenError, SecureError, SecureSendError},
     event::Events,
     now_ms,
+    search::{self, Found},
 };
 
 const COMMANDS_WAITING_MAX: usize = 256;
@@ -206,6 +207,17 @@ impl SecureClient {
     /// Searches the history of this device, the newest first.
     pub async fn search(&self, query: Query, limit: usize) -> Result<Vec<Hit>, SecureError> {
         self.vault(move |account| account.vault().search(&query, limit)).await
+    }
+
+    /// Searches the history of this device and asks the service, at once; the newest first. The service hears the words.
+    pub async fn search_all(&self, query: Query, limit: usize) -> Result<Found, SecureError> {
+        let there = search::ask(&self.http, &query, limit);
+        let (here, there) = tokio::join!(self.search(query.clone(), limit), there);
+        let (there, service_error) = match there {
+            Ok(there) => (there, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        Ok(Found { hits: search::merge(here?, there, limit), service_error })
     }
 
     /// Writes the history of this device into a file, under a recovery key.

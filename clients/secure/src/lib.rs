@@ -47,6 +47,7 @@ mod error;
 mod event;
 pub mod link;
 mod opaque;
+mod search;
 #[cfg(test)]
 mod vectors;
 
@@ -56,6 +57,7 @@ pub use account::{Account, Membership};
 pub use client::{SecureClient, Sending};
 pub use error::{AccountError, OpenError, SecureError, SecureSendError};
 pub use event::{Event, Events, Waiting};
+pub use search::{Found, FoundMessage};
 pub use tidings_mls::{Device, IdentityKey, SafetyNumber};
 pub use tidings_vault::{
     BackupError, DatabaseKey, Hit, Message, Query, RecoveryKey, RecoveryKeyError, Restored, Unlock, Vault, VaultError,

@@ -37,6 +37,9 @@ fn function(handler: &str, adapters: &Adapters) -> Result<Arc<dyn Function>, Err
         "devices" => Arc::new(tidings_fn_devices::Devices::build(adapters)?),
         "keys" => Arc::new(tidings_fn_keys::Keys::build(adapters)?),
         "notifier" => Arc::new(tidings_fn_notifier::Notifier::build(adapters)?),
+        "search" => Arc::new(tidings_fn_search::Search::build(adapters)?),
+        "indexer" => Arc::new(tidings_fn_indexer::Indexer::build(adapters)?),
+        "curator" => Arc::new(tidings_fn_curator::Curator::build(adapters)?),
         "api" => Arc::new(tidings_fn_api::Api::build(adapters)?),
         unknown => return Err(format!("there is no function {unknown:?}").into()),
     })

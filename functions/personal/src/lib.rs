@@ -1,13 +1,14 @@
 //! What is one user's own, over HTTP: settings of conversations, drafts, stars, hidden messages.
 
 use serde_json::Value;
+use tidings_blobs::{Blobs, S3Blobs};
 use tidings_bus::KinesisBus;
 use tidings_domain::{
     ids::{ConversationId, MessageId, Sender, Sequence},
     limits::PERSONAL_PAGE_MAX,
     membership::GroupPorts,
     personal::{PersonalPorts, changes, drafts, hide, save_draft, star, stars, unstar},
-    ports::BoxFuture,
+    ports::{BoxFuture, Conversations},
     preferences::{PreferencePorts, configure},
 };
 use tidings_gateway::ApiGateway;
@@ -21,6 +22,7 @@ use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock,
     config::{self, ConfigError},
 };
+use tidings_search::withdrawal::withdrawal;
 use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions};
 
 /// The function.
@@ -33,6 +35,7 @@ pub struct Personal {
     media: DynamoMedia,
     bus: KinesisBus,
     gateway: ApiGateway,
+    search_blobs: S3Blobs,
     push_members_max: usize,
 }
 
@@ -48,6 +51,7 @@ impl Personal {
             media: adapters.media()?,
             bus: adapters.bus()?,
             gateway: adapters.gateway()?,
+            search_blobs: adapters.search_blobs()?,
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
     }
@@ -71,8 +75,20 @@ impl Personal {
         let conversation = convert::conversation_id("id", request.path("id"))?;
         let wanted = convert::settings_request(&request.body::<SettingsUpdate>()?)?;
         let ports = PreferencePorts { groups: self.groups(), sessions: &self.sessions, gateway: &self.gateway };
+        let withdraws = wanted.agrees_to_search == Some(false);
         let settings = configure(ports, caller, &conversation, wanted).await?;
+        if withdraws {
+            self.note_withdrawal(&conversation).await?;
+        }
         Ok(HttpAnswer::json(&convert::conversation_settings(&settings)))
+    }
+
+    /// Tells the curator to take the words of a conversation out of the index. They are not found from now on in any case.
+    async fn note_withdrawal(&self, conversation: &ConversationId) -> Result<(), Failure> {
+        let label = self.conversations.labels(std::slice::from_ref(conversation)).await?.remove(conversation);
+        let text_since = label.unwrap_or_default().text_since;
+        let (key, content) = withdrawal(conversation, text_since.minus_ms(1));
+        Ok(self.search_blobs.put(&key, &content).await?)
     }
 
     async fn changes(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {

@@ -7,7 +7,7 @@ use std::{
 
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
+        Advance, Advanced, Agreement, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
     },
     ids::{ConnectionId, ConversationId, MailId, MediaHandle, MessageId, Sender, Sequence, Timestamp, UserId},
     keys::DeviceSet,
@@ -165,6 +165,20 @@ impl Conversations for Still {
 
     fn set_direct_ttl<'a>(&'a self, _: &'a ConversationId, _: Option<u64>) -> PortResult<'a, ()> {
         done(())
+    }
+
+    fn note_agreement<'a>(
+        &'a self,
+        _: &'a ConversationId,
+        _: &'a UserId,
+        _: Agreement,
+        _: Timestamp,
+    ) -> PortResult<'a, bool> {
+        done(true)
+    }
+
+    fn index_text<'a>(&'a self, _: &'a ConversationId, _: Sequence, _: u64) -> PortResult<'a, bool> {
+        done(true)
     }
 
     fn labels<'a>(&'a self, _: &'a [ConversationId]) -> PortResult<'a, BTreeMap<ConversationId, Label>> {

@@ -38,6 +38,8 @@ pub struct Member {
     pub is_archived: bool,
     /// The member has hidden messages: who reads for them looks which.
     pub has_hidden: bool,
+    /// The member agrees that the text of what is said is indexed for search.
+    pub agrees_to_search: bool,
     /// The dedupe ring of each of the member's devices.
     pub rings: BTreeMap<DeviceId, Ring>,
 }
@@ -59,6 +61,7 @@ impl Member {
             pinned_at: Timestamp::default(),
             is_archived: false,
             has_hidden: false,
+            agrees_to_search: false,
             rings: BTreeMap::new(),
         }
     }
@@ -73,6 +76,10 @@ pub struct Label {
     pub avatar: Option<Arc<str>>,
     /// Life of messages that name none, in seconds.
     pub ttl_seconds: Option<u64>,
+    /// All members agree that the text of what follows is indexed for search.
+    pub indexes_text: bool,
+    /// Text of before is not to be found by search: a member withdrew then.
+    pub text_since: Timestamp,
 }
 
 /// How far the durable lane has come in a group that is pulled, where it moves no member's row but
@@ -118,6 +125,10 @@ pub struct Members {
     pub pulled_since: Option<Sequence>,
     /// How far a group that is pulled has been seen.
     pub reach: Option<Reach>,
+    /// How often a member has agreed to the indexing of text, or withdrawn.
+    pub agreements: u64,
+    /// All members agree that the text of what follows is indexed for search.
+    pub indexes_text: bool,
     /// The rows.
     pub rows: Vec<Member>,
 }
@@ -147,6 +158,8 @@ pub struct Standing {
     pub group: Option<Group>,
     /// Life of messages that name none, in seconds, of a direct conversation.
     pub direct_ttl_seconds: Option<u64>,
+    /// All members agree that the text of what follows is indexed for search.
+    pub indexes_text: bool,
     /// How far a group that is pulled has been seen.
     pub reach: Option<Reach>,
 }
@@ -203,6 +216,18 @@ impl PreferencesPatch {
             row.active_at = activity_bucket(now);
         }
     }
+}
+
+/// Whether a member agrees that the text of what is said is indexed for search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// The member agrees.
+    Given,
+    /// The member does not, or no more.
+    Withdrawn {
+        /// Text of before then is not to be found.
+        text_since: Timestamp,
+    },
 }
 
 /// A mark that only rises.

@@ -323,3 +323,25 @@ pub const EVENTS_PAUSE_MS_MIN: u64 = 200;
 pub const EVENTS_PAUSE_MS_MAX: u64 = 800;
 /// A frame that no question fetches goes after so long, in milliseconds: its session is over by then.
 pub const EVENTS_LIFE_MS: u64 = 10 * 60 * 1000;
+/// Words of a search, in characters.
+pub const SEARCH_QUERY_CHARS_MAX: usize = 256;
+/// Words and phrases of a search.
+pub const SEARCH_CLAUSES_MAX: usize = 16;
+/// A word that others begin with, in characters.
+pub const SEARCH_PREFIX_CHARS_MIN: usize = 2;
+/// A word that others are to be like, in characters.
+pub const SEARCH_FUZZY_CHARS_MIN: usize = 3;
+/// Hits of one page of a search.
+pub const SEARCH_PAGE_MAX: usize = 50;
+/// Conversations of a user that are searched, the latest ones.
+pub const SEARCH_CONVERSATIONS_MAX: usize = 1000;
+/// Messages that one search reads: then it answers with what it has, and where to go on.
+pub const SEARCH_LOOKED_AT_MAX: usize = 500;
+/// Buckets of conversations in the index for search. Another number is another index: rebuild it.
+pub const SEARCH_BUCKETS: u64 = 16;
+/// Text that is appended so long after a member has withdrawn is not indexed yet, in milliseconds: longer than a send
+/// that began before may take.
+pub const SEARCH_WITHDRAWAL_MS: u64 = 30_000;
+/// The index for search remembers for so long that a message is gone, in milliseconds: two days, as long as a stream
+/// may bring it again.
+pub const SEARCH_GONE_MS: u64 = 48 * 3600 * 1000;

@@ -187,6 +187,8 @@ pub struct ConversationState {
     pub epoch: u64,
     /// The sequence of the last membership event; zero where there was none.
     pub membership_version: Sequence,
+    /// All members had agreed that the text of what follows is indexed for search.
+    pub indexes_text: bool,
 }
 
 impl Entry {

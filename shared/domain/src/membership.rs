@@ -465,9 +465,12 @@ impl Ground<'_> {
             Some(change) => change.set.map(|_| place),
             None => self.group.avatar_since.filter(|_| settings.avatar.is_some()),
         };
+        // Who comes in has not agreed yet.
+        let state =
+            ConversationState { indexes_text: tail.state().indexes_text && plan.added.is_empty(), ..tail.state() };
         let resting_on = self.view.member(&self.actor.user).filter(|m| !is_changed(&m.user));
         GroupChange {
-            entry: entry(self.conversation, self.actor, place, tail.state(), event, now),
+            entry: entry(self.conversation, self.actor, place, state, event, now),
             expected_version: self.view.version,
             actor: resting_on.map(|m| (m.user.clone(), m.role)),
             added: plan.added.into_iter().map(|user| joining(user, place, now, is_pulled)).collect(),

@@ -75,6 +75,8 @@ pub struct OwnSettings {
     pub member: Member,
     /// Life of messages that name none, in seconds.
     pub ttl_seconds: Option<u64>,
+    /// All members agree that the text of what follows is indexed for search.
+    pub indexes_text: bool,
 }
 
 /// The terms of a session.

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::{
     blocks::Block,
     conversation::{
-        Advance, Advanced, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
+        Advance, Advanced, Agreement, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
     },
     devices::{Created, PushAddress, PushEndpoint, Registration},
     events::Kept,
@@ -200,6 +200,26 @@ pub trait Conversations: Send + Sync {
     /// Sets the life of a direct conversation's messages that name none, in seconds; none takes it
     /// away.
     fn set_direct_ttl<'a>(&'a self, conversation: &'a ConversationId, ttl_seconds: Option<u64>) -> PortResult<'a, ()>;
+
+    /// Notes that a member agrees to the indexing of text, or withdraws, and counts it; the row is made if that of a
+    /// direct conversation is not there. Withdrawn, the text of what follows is not indexed, and that of before
+    /// `text_since` is not found any more. False where the user is not in the group.
+    fn note_agreement<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        agreement: Agreement,
+        now: Timestamp,
+    ) -> PortResult<'a, bool>;
+
+    /// Lets the text of what follows be indexed, if neither members nor agreements have changed since these; whether
+    /// it did.
+    fn index_text<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        version: Sequence,
+        agreements: u64,
+    ) -> PortResult<'a, bool>;
 
     /// What the heads of these conversations say to those who list them; strongly consistent.
     fn labels<'a>(&'a self, conversations: &'a [ConversationId]) -> PortResult<'a, BTreeMap<ConversationId, Label>>;

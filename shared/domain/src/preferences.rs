@@ -1,14 +1,18 @@
 //! What a user sets for a conversation: mute, pin, archive, and the life of its messages.
 
 use crate::{
-    conversation::{Member, PreferencesPatch},
+    conversation::{Agreement, Member, PreferencesPatch},
     group::SettingsPatch,
     ids::{ConversationId, Sender, Timestamp, UserId},
+    limits::SEARCH_WITHDRAWAL_MS,
     membership::{Command, GroupError, GroupPorts, change},
     notice::{Notice, OwnSettings},
-    ports::{Conversations, Gateway, Sessions, Unavailable},
+    ports::{Consistency, Conversations, Gateway, Sessions, Unavailable},
     sessions::tell,
 };
+
+/// Tries to let text be indexed: members and their agreements may change meanwhile.
+const AGREEMENT_TRIES_MAX: usize = 4;
 
 /// What settings need of the world.
 #[derive(Clone, Copy)]
@@ -29,6 +33,8 @@ pub struct Wanted {
     /// Life of messages that name none, in seconds; an inner none takes it away. It is everybody's
     /// in the conversation.
     pub ttl_seconds: Option<Option<u64>>,
+    /// Whether the user agrees that the text of what is said is indexed for search; it is only where all members do.
+    pub agrees_to_search: Option<bool>,
 }
 
 /// Changes a user's settings of a conversation, and tells the user's connected devices.
@@ -56,16 +62,52 @@ pub async fn configure(
         (None, _) => false,
     };
     let now = ports.groups.clock.now();
+    if let Some(agrees) = wanted.agrees_to_search {
+        agree(conversations, user, conversation, agrees, now).await?;
+    }
     let member = conversations.set_preferences(conversation, user, &wanted.own, now).await?;
     let member = member.ok_or_else(|| GroupError::NotAMember(conversation.clone()))?;
     let label = conversations.labels(std::slice::from_ref(conversation)).await?.remove(conversation);
-    let ttl_seconds = label.and_then(|label| label.ttl_seconds);
-    let settings = OwnSettings { conversation: conversation.clone(), member, ttl_seconds };
+    let label = label.unwrap_or_default();
+    let (ttl_seconds, indexes_text) = (label.ttl_seconds, label.indexes_text);
+    let settings = OwnSettings { conversation: conversation.clone(), member, ttl_seconds, indexes_text };
     tell_owner(ports, &settings).await;
     if let Some(other) = other.filter(|_| changes_direct_ttl) {
         move_others_row(ports, &settings, &other, now).await?;
     }
     Ok(settings)
+}
+
+/// Notes whether a user agrees that text is indexed, and lets it be where all members do.
+///
+/// What is counted is how often anybody has agreed or withdrawn: text is let in on the condition that neither that nor
+/// the members have changed since all of them were seen to agree.
+async fn agree(
+    conversations: &dyn Conversations,
+    user: &UserId,
+    conversation: &ConversationId,
+    agrees: bool,
+    now: Timestamp,
+) -> Result<(), GroupError> {
+    let agreement =
+        if agrees { Agreement::Given } else { Agreement::Withdrawn { text_since: now.plus_ms(SEARCH_WITHDRAWAL_MS) } };
+    if !conversations.note_agreement(conversation, user, agreement, now).await? {
+        return Err(GroupError::NotAMember(conversation.clone()));
+    }
+    for _ in 0..AGREEMENT_TRIES_MAX {
+        let members = conversations.members(conversation, Consistency::Strong).await?;
+        let named = conversation.direct_members().unwrap_or_default();
+        let has_agreed = |user: &UserId| members.rows.iter().any(|row| row.user == *user && row.agrees_to_search);
+        let do_all = members.rows.iter().all(|row| row.agrees_to_search) && named.iter().all(has_agreed);
+        if !agrees || !do_all || members.indexes_text {
+            return Ok(());
+        }
+        if conversations.index_text(conversation, members.version, members.agreements).await? {
+            return Ok(());
+        }
+    }
+    // Others agree and come and go: whoever agrees next looks again.
+    Ok(())
 }
 
 /// The other of a direct conversation, where there is one.

@@ -104,6 +104,8 @@ impl State {
             changed_at: group.as_ref().map(|group| group.changed_at).unwrap_or_default(),
             pulled_since: group.and_then(|group| group.pulled_since),
             reach,
+            agreements: self.agreements(conversation).count,
+            indexes_text: self.agreements(conversation).indexes_text,
             rows: rows.into_values().collect(),
         }
     }

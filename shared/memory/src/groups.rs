@@ -21,6 +21,7 @@ impl State {
             hot_until: self.hot_until.get(conversation).copied().unwrap_or_default(),
             direct_ttl_seconds: if group.is_some() { None } else { self.direct_ttls.get(conversation).copied() },
             group,
+            indexes_text: self.agreements(conversation).indexes_text,
             reach: self.reaches.get(conversation).copied(),
         }
     }
@@ -106,6 +107,9 @@ impl State {
         let before = self.groups.insert(conversation.clone(), (entry.sequence, change.group.clone()));
         let now = self.now;
         self.past.keep(now, || Old::Group(conversation.clone(), before));
+        if let Some(agreements) = self.agreements.get_mut(conversation) {
+            agreements.indexes_text &= change.added.is_empty();
+        }
         for member in &change.added {
             self.set_row(conversation, &member.user, Some(member.clone()));
         }

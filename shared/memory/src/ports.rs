@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Label, Member, Members, PULLED_BUCKET, PreferencesPatch, Reach, ReachMove, Standing,
-        Watermark, activity_bucket,
+        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PreferencesPatch, Reach, ReachMove,
+        Standing, Watermark, activity_bucket,
     },
     ids::{ConnectionId, ConversationId, Sender, Sequence, Timestamp, UserId},
     limits::PUSHED_ROWS_FIRST,
@@ -26,7 +26,7 @@ use crate::{
     World,
     changes::What,
     faults::FaultKind,
-    state::Posted,
+    state::{Agreements, Posted},
     units::{
         Rate, activity_entry_bytes, head_bytes, log_row_bytes, log_rows_bytes, member_bytes, one_row_bytes,
         session_bytes, subscriber_bytes,
@@ -421,6 +421,50 @@ impl Conversations for World {
         }))
     }
 
+    fn note_agreement<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        agreement: Agreement,
+        now: Timestamp,
+    ) -> PortResult<'a, bool> {
+        Box::pin(self.call("note_agreement", move |state| {
+            let is_member = state.change_row(conversation, user, |row| {
+                row.agrees_to_search = agreement == Agreement::Given;
+                if row.active_at == Timestamp::default() {
+                    row.active_at = activity_bucket(now);
+                }
+                true
+            });
+            state.meter.write(|| head_bytes(conversation, None));
+            if is_member {
+                let agreements = state.agreements.entry(conversation.clone()).or_default();
+                agreements.count += 1;
+                if let Agreement::Withdrawn { text_since } = agreement {
+                    agreements.indexes_text = false;
+                    agreements.text_since = text_since;
+                }
+            }
+            is_member
+        }))
+    }
+
+    fn index_text<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        version: Sequence,
+        agreements: u64,
+    ) -> PortResult<'a, bool> {
+        Box::pin(self.call("index_text", move |state| {
+            state.meter.write(|| head_bytes(conversation, None));
+            let known = state.groups.get(conversation).map(|(version, _)| *version).unwrap_or_default();
+            let said = state.agreements.entry(conversation.clone()).or_default();
+            let holds = known == version && said.count == agreements;
+            said.indexes_text |= holds;
+            holds
+        }))
+    }
+
     fn labels<'a>(&'a self, conversations: &'a [ConversationId]) -> PortResult<'a, BTreeMap<ConversationId, Label>> {
         Box::pin(self.call("labels", move |state| {
             let group_of = |c: &ConversationId| state.groups.get(c).map(|(_, group)| group);
@@ -429,10 +473,15 @@ impl Conversations for World {
                     title: Some(group.settings.title.clone()),
                     avatar: group.settings.avatar.clone(),
                     ttl_seconds: group.settings.ttl_seconds,
+                    ..Label::default()
                 },
                 None => Label { ttl_seconds: state.direct_ttls.get(c).copied(), ..Label::default() },
             };
-            let found = conversations.iter().map(|c| (c.clone(), label_of(c))).collect();
+            let found = conversations.iter().map(|c| {
+                let Agreements { indexes_text, text_since, .. } = state.agreements(c);
+                (c.clone(), Label { indexes_text, text_since, ..label_of(c) })
+            });
+            let found = found.collect();
             let heads = conversations.iter().map(|c| group_of(c).map_or(0, |group| head_bytes(c, Some(group))));
             let heads: Vec<usize> = heads.collect();
             state.meter.batch(|| heads);

@@ -54,6 +54,17 @@ pub struct Posted {
     pub notice: Notice,
 }
 
+/// What members have said of the indexing of text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Agreements {
+    /// How often.
+    pub(crate) count: u64,
+    /// All agree.
+    pub(crate) indexes_text: bool,
+    /// Text of before is not to be found.
+    pub(crate) text_since: Timestamp,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) logs: BTreeMap<ConversationId, Vec<Entry>>,
@@ -63,6 +74,8 @@ pub(crate) struct State {
     pub(crate) hot_until: BTreeMap<ConversationId, Timestamp>,
     /// Life of messages that name none, by direct conversation, in seconds.
     pub(crate) direct_ttls: BTreeMap<ConversationId, u64>,
+    /// What members have said of the indexing of text.
+    pub(crate) agreements: BTreeMap<ConversationId, Agreements>,
     pub(crate) members: BTreeMap<ConversationId, BTreeMap<UserId, Member>>,
     /// Ways into groups, by their secrets.
     pub(crate) invites: BTreeMap<(ConversationId, InviteSecret), Invite>,
@@ -100,6 +113,10 @@ pub(crate) struct State {
 }
 
 impl State {
+    pub(crate) fn agreements(&self, conversation: &ConversationId) -> Agreements {
+        self.agreements.get(conversation).copied().unwrap_or_default()
+    }
+
     pub(crate) fn log(&self, conversation: &ConversationId) -> &[Entry] {
         self.logs.get(conversation).map_or(&[], Vec::as_slice)
     }

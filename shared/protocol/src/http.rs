@@ -167,4 +167,9 @@ pub struct SettingsUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schemars(with = "Option<types::TtlSeconds>")]
     pub ttl_seconds: Option<Option<u64>>,
+    /// Whether the user agrees that the text of what follows is indexed for search; it is only while all members do.
+    /// null is false, and takes away what is indexed.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "Option<bool>")]
+    pub searchable: Option<Option<bool>>,
 }

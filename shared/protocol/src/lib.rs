@@ -19,6 +19,7 @@ pub mod mls;
 mod payload;
 pub mod personal;
 pub mod schema;
+pub mod search;
 mod server;
 
 pub use about::{DeleteFor, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote};

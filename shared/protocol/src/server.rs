@@ -379,6 +379,7 @@ pub struct ConversationUpdated {
 /// `conversation.settings`, and the answer of `PUT /conversations/{id}/settings`: what the user has set
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct ConversationSettings {
     /// The conversation.
     #[schemars(with = "types::ConversationId")]
@@ -395,6 +396,12 @@ pub struct ConversationSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::TtlSeconds>")]
     pub ttl_seconds: Option<u64>,
+    /// Whether the user agrees that text is indexed for search.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub searchable: bool,
+    /// Whether the text of what follows is: all members agree.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub text_indexed: bool,
 }
 
 /// `draft.updated`, and a draft of `GET /drafts`: what the user has not sent yet

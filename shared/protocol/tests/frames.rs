@@ -82,7 +82,7 @@ proptest! {
                 return Ok(());
             }
         };
-        let state = ConversationState { epoch: u64::MAX, membership_version: Sequence(1) };
+        let state = ConversationState { epoch: u64::MAX, membership_version: Sequence(1), indexes_text: true };
         let entry = request.draft.entry_at(Sequence(SEQUENCE_MAX), Timestamp(u64::MAX / 2), state);
         let stranger = DeviceId::parse("stranger").unwrap();
         for reader in entry.content.envelopes.keys().chain([&stranger]) {

@@ -41,8 +41,11 @@ struct AnswerForm {
 /// The bytes of a send that waits.
 pub fn to_ingest(pending: &Pending) -> Result<Vec<u8>, RecordError> {
     let draft = &pending.draft;
-    let state =
-        ConversationState { epoch: draft.epoch.unwrap_or_default(), membership_version: pending.membership_version };
+    let state = ConversationState {
+        epoch: draft.epoch.unwrap_or_default(),
+        membership_version: pending.membership_version,
+        indexes_text: false,
+    };
     // As it was made: the epoch that a commit begins is told by the place that it gets.
     let entry = Entry { state, ..draft.entry_at(pending.after, Timestamp::default(), state) };
     let form = PendingForm {

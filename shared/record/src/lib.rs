@@ -141,6 +141,9 @@ pub struct EntryRecord {
     /// Membership version.
     #[serde(default, skip_serializing_if = "is_default")]
     mv: u64,
+    /// The text of what follows is indexed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    it: bool,
     /// Membership event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     me: Option<Box<MembershipRecord>>,
@@ -248,6 +251,7 @@ impl From<&Entry> for EntryRecord {
             w: content.welcome.as_deref().map(|welcome| Box::new(welcome.into())),
             ep: entry.state.epoch,
             mv: entry.state.membership_version.0,
+            it: entry.state.indexes_text,
             me: entry.membership.as_deref().map(|event| Box::new(event.into())),
             x: entry.erased.map(|why| erasure_name(why).to_owned()),
             more: Vec::new(),
@@ -312,7 +316,11 @@ impl EntryRecord {
             },
             membership: self.me.map(|event| Ok::<_, InvalidId>(Box::new((*event).try_into()?))).transpose()?,
             erased: self.x.as_deref().map(|name| erasure_of(name).ok_or(RecordError::Erasure)).transpose()?,
-            state: ConversationState { epoch: self.ep, membership_version: place_or_zero(self.mv)? },
+            state: ConversationState {
+                epoch: self.ep,
+                membership_version: place_or_zero(self.mv)?,
+                indexes_text: self.it,
+            },
         })
     }
 }
@@ -489,7 +497,11 @@ mod tests {
                         })
                     }),
                     erased: ttl.map(|_| Erasure::Viewed),
-                    state: ConversationState { epoch: epoch.into(), membership_version: Sequence(version.into()) },
+                    state: ConversationState {
+                        epoch: epoch.into(),
+                        membership_version: Sequence(version.into()),
+                        indexes_text: epoch % 2 == 1,
+                    },
                 }
             })
     }

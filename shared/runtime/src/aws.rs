@@ -9,9 +9,11 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use tidings_auth::{IssuerUrl, KeySets, TokenVerifier};
+use tidings_blobs::S3Blobs;
 use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsPreviewQueue, SqsPushQueue};
 use tidings_gateway::ApiGateway;
 use tidings_media::{Cdn, S3Objects};
+use tidings_opensearch::OpenSearch;
 use tidings_push::{Applications, Origins, PushServices, Sns, VapidKey, WebPush};
 use tidings_store::{
     DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes, DynamoMedia,
@@ -21,7 +23,7 @@ use tidings_store::{
 use crate::{
     clock::SystemClock,
     config::{self, ConfigError},
-    fetch::HttpFetch,
+    fetch::{HttpFetch, OpenSearchHttp},
 };
 
 /// Retries happen in the SDK and nowhere else: so many attempts of one call, with full jitter.
@@ -134,6 +136,16 @@ impl Adapters {
             None => None,
         };
         Ok(S3Objects::new(self.s3()?, config::text("MEDIA_BUCKET")?, cdn))
+    }
+
+    /// The objects of the index for search.
+    pub fn search_blobs(&self) -> Result<S3Blobs, ConfigError> {
+        Ok(S3Blobs::new(self.s3()?, config::text("SEARCH_BUCKET")?))
+    }
+
+    /// OpenSearch, where the index for search is in one.
+    pub fn opensearch(&self) -> Option<OpenSearch<OpenSearchHttp>> {
+        config::text_if_set("OPENSEARCH_URL").map(|base| OpenSearch::new(OpenSearchHttp::new(&base)))
     }
 
     fn s3(&self) -> Result<aws_sdk_s3::Client, ConfigError> {

@@ -17,7 +17,7 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 45] = [
+pub const VARIABLES: [&str; 49] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",
@@ -35,6 +35,10 @@ pub const VARIABLES: [&str; 45] = [
     "MEDIA_CDN_DOMAIN",
     "MEDIA_CDN_KEY_ID",
     "MEDIA_CDN_KEY",
+    "SEARCH_BUCKET",
+    "SEARCH_MONTHS",
+    "SEARCH_TEXT_MONTHS",
+    "OPENSEARCH_URL",
     "EVENTS_STREAM",
     "INGEST_STREAM",
     "WEBSOCKET_ENDPOINT",

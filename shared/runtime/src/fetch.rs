@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use tidings_auth::{Fetch, FetchError};
 use tidings_domain::ports::{BoxFuture, Clock};
+use tidings_opensearch::{SendError, Transport};
 use tidings_push::{HttpPost, PostError};
 use tokio::time::timeout;
 
@@ -22,6 +23,7 @@ const ATTEMPTS: u32 = 3;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MS: u64 = 100;
 const POST_TIMEOUT: Duration = Duration::from_secs(4);
+const OPENSEARCH_TIMEOUT: Duration = Duration::from_secs(20);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -63,6 +65,44 @@ impl HttpFetch {
             SystemClock.sleep_ms(SystemClock.random_below(BACKOFF_MS << attempt)).await;
             attempt += 1;
         }
+    }
+}
+
+/// OpenSearch by HTTP. A request is made once: the event that it is made for comes again.
+#[derive(Debug)]
+pub struct OpenSearchHttp {
+    connector: Connector,
+    base: String,
+}
+
+impl OpenSearchHttp {
+    /// The OpenSearch at this address.
+    pub fn new(base: &str) -> Self {
+        let settings =
+            HttpConnectorSettings::builder().connect_timeout(ATTEMPT_TIMEOUT).read_timeout(OPENSEARCH_TIMEOUT).build();
+        let tls = Provider::Rustls(CryptoMode::Ring);
+        let connector = Connector::builder().connector_settings(settings).tls_provider(tls).build();
+        Self { connector, base: base.trim_end_matches('/').to_owned() }
+    }
+}
+
+impl Transport for OpenSearchHttp {
+    fn send<'a>(
+        &'a self,
+        method: &'static str,
+        path: &'a str,
+        body: Option<String>,
+    ) -> BoxFuture<'a, Result<(u16, String), SendError>> {
+        Box::pin(async move {
+            let mut request = Request::new(SdkBody::from(body.unwrap_or_default()));
+            request.set_method(method)?;
+            request.set_uri(format!("{}{path}", self.base))?;
+            request.headers_mut().insert("content-type", "application/json");
+            let response = self.connector.call(request).await?;
+            let status = response.status().as_u16();
+            let body = ByteStream::new(response.into_body()).collect().await?.to_vec();
+            Ok((status, String::from_utf8(body)?))
+        })
     }
 }
 

@@ -22,6 +22,7 @@ pub use batch::finish_batch;
 pub use caller::Callers;
 pub use clock::SystemClock;
 pub use failure::Failure;
+pub use fetch::OpenSearchHttp;
 pub use function::{Function, FunctionError, run};
 pub use http::HttpAnswer;
 pub use sender::MessageSender;

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 use futures_util::future::try_join_all;
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Label, Member, Members, PULLED_BUCKET, PreferencesPatch, Reach, ReachMove, Standing,
-        Watermark, activity_bucket,
+        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PreferencesPatch, Reach, ReachMove,
+        Standing, Watermark, activity_bucket,
     },
     ids::{ConversationId, DeviceId, Sequence, Timestamp, UserId},
     limits::PUSHED_ROWS_FIRST,
@@ -122,6 +122,8 @@ impl DynamoConversations {
                     let number = |name| optional_number(&item, name).map(Option::unwrap_or_default);
                     members.version = Sequence(number("mv").map_err(failed(OPERATION))?);
                     members.changed_at = Timestamp(number("gc").map_err(failed(OPERATION))?);
+                    members.agreements = number("av").map_err(failed(OPERATION))?;
+                    members.indexes_text = flag(&item, "it").map_err(failed(OPERATION))?;
                     members.pulled_since = pulled_since_of(&item).map_err(failed(OPERATION))?;
                     members.reach = reach_of(&item).map_err(failed(OPERATION))?;
                 } else {
@@ -663,6 +665,25 @@ impl Conversations for DynamoConversations {
         Box::pin(self.keep_direct_ttl(conversation, ttl_seconds))
     }
 
+    fn note_agreement<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        agreement: Agreement,
+        now: Timestamp,
+    ) -> PortResult<'a, bool> {
+        Box::pin(self.keep_agreement(conversation, user, agreement, now))
+    }
+
+    fn index_text<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        version: Sequence,
+        agreements: u64,
+    ) -> PortResult<'a, bool> {
+        Box::pin(self.let_text_be_indexed(conversation, version, agreements))
+    }
+
     fn labels<'a>(&'a self, conversations: &'a [ConversationId]) -> PortResult<'a, BTreeMap<ConversationId, Label>> {
         Box::pin(self.labels_of(conversations))
     }
@@ -682,6 +703,8 @@ fn label_of(head: &Item) -> Result<(ConversationId, Label), StoreError> {
         title: optional_text(head, "gt")?.map(Into::into),
         avatar: optional_text(head, "ga")?.map(Into::into),
         ttl_seconds: optional_number(head, "gx")?,
+        indexes_text: flag(head, "it")?,
+        text_since: Timestamp(optional_number(head, "ix")?.unwrap_or_default()),
     };
     Ok((ConversationId::parse(text(head, "cid")?)?, label))
 }
@@ -734,6 +757,7 @@ pub(crate) fn standing_of(items: Vec<Item>, user: &UserId) -> Result<Standing, S
                     Some(_) => None,
                     None => optional_number(&item, "gx")?,
                 };
+                standing.indexes_text = flag(&item, "it")?;
                 standing.reach = reach_of(&item)?;
             }
             key if key == member_key(user) => standing.member = Some(member_of(&item)?),
@@ -769,6 +793,7 @@ pub(crate) fn member_of(item: &Item) -> Result<Member, StoreError> {
         pinned_at: moment("pi")?,
         is_archived: flag(item, "ar")?,
         has_hidden: flag(item, "hh")?,
+        agrees_to_search: flag(item, "ag")?,
         rings: rings_of(item)?,
     })
 }

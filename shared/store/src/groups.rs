@@ -158,6 +158,11 @@ impl DynamoConversations {
                 None => removes.push(format!("#{name}")),
             }
         }
+        if !change.added.is_empty() {
+            // Who comes in has not agreed to it yet.
+            names.insert("#it".into(), "it".into());
+            removes.push("#it".into());
+        }
         if change.expected_version > Sequence::ZERO {
             values.insert(":expected".into(), n(change.expected_version.0));
         }

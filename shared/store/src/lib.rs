@@ -16,6 +16,7 @@
 //!
 //! Timeouts and retries are the client's, set where it is made: not one of these adapters retries.
 
+mod agreements;
 mod annotations;
 mod conversations;
 mod devices;

@@ -1,10 +1,12 @@
 //! Logs: one JSON object a line, on standard error, which Lambda keeps in the function's log group.
 
 mod metrics;
+mod times;
 
 use tracing_subscriber::EnvFilter;
 
 pub use metrics::Counts;
+pub use times::Times;
 
 /// Starts logging, at a level or filter such as `info` or `info,tidings_fn_send=debug`. A filter
 /// that cannot be read counts as `info`.

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-const NAMESPACE: &str = "Tidings";
+pub(crate) const NAMESPACE: &str = "Tidings";
 
 /// Counts of one invocation, by metric and the value of its one dimension.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidings_domain::{
-    conversation::{Advance, Label, Member, PULLED_BUCKET, Reach, ReachMove, Watermark},
+    conversation::{Advance, Agreement, Label, Member, PULLED_BUCKET, Reach, ReachMove, Watermark},
     group::{Audience, AvatarChange, Change, Group, GroupSettings, MembershipEvent, Role},
     ids::{ConversationId, MediaHandle, Sequence, Timestamp, UserId},
     log::{Entry, EventKind},
@@ -111,6 +111,7 @@ pub async fn a_group_reads_back(s: Subject<'_>) {
         title: Some(settings.title.clone()),
         avatar: settings.avatar.clone(),
         ttl_seconds: settings.ttl_seconds,
+        ..Label::default()
     };
     let labels = s.conversations.labels(std::slice::from_ref(conversation)).await.unwrap();
     assert_eq!(labels, [(conversation.clone(), label)].into());
@@ -118,6 +119,48 @@ pub async fn a_group_reads_back(s: Subject<'_>) {
     assert_eq!(page(None).await, change.added[..1]);
     assert_eq!(page(Some(&carl)).await, change.added[1..]);
     assert_eq!(page(Some(&olga)).await, []);
+}
+
+/// Text is indexed on the condition that neither members nor agreements have changed, until somebody withdraws or joins.
+pub async fn text_is_indexed_while_all_agree(s: Subject<'_>) {
+    let group = made(&s, "agree").await;
+    let conversation = &group.entry.conversation.clone();
+    let (olga, carl, dora, now) = (s.user("olga"), s.user("carl"), s.user("dora"), Timestamp(1_800_000_000_000));
+    let note = async |user: &UserId, agreement| {
+        s.conversations.note_agreement(conversation, user, agreement, now).await.unwrap()
+    };
+    let members = async || s.conversations.members(conversation, Consistency::Strong).await.unwrap();
+    assert!(!note(&dora, Agreement::Given).await, "not a member");
+    assert!(note(&olga, Agreement::Given).await && note(&carl, Agreement::Given).await);
+    let seen = members().await;
+    assert_eq!((seen.agreements, seen.indexes_text), (2, false));
+    assert!(seen.rows.iter().all(|row| row.agrees_to_search));
+    let index =
+        async |version, agreements| s.conversations.index_text(conversation, version, agreements).await.unwrap();
+    assert!(!index(seen.version, 1).await && !index(Sequence(9), 2).await, "of another moment");
+    assert!(index(seen.version, 2).await);
+    assert!(s.conversations.standing(conversation, &olga).await.unwrap().indexes_text);
+    assert!(note(&carl, Agreement::Withdrawn { text_since: Timestamp(7) }).await);
+    let label = s.conversations.labels(std::slice::from_ref(conversation)).await.unwrap().remove(conversation).unwrap();
+    assert_eq!((label.indexes_text, label.text_since), (false, Timestamp(7)));
+    assert!(!index(seen.version, 2).await, "somebody has withdrawn since");
+    assert!(note(&carl, Agreement::Given).await && index(seen.version, 4).await);
+    let join = GroupChange {
+        added: self::members(&[&dora]),
+        group: Group { member_count: 3, ..group.group.clone() },
+        ..next(&s, &group, Change::Added, &dora)
+    };
+    assert_eq!(s.conversations.change_group(&join).await.unwrap(), Append::Done);
+    assert!(!members().await.indexes_text, "who joins has not agreed");
+    assert!(!index(seen.version, 4).await);
+
+    let direct = s.direct("alice", "agrees");
+    let alice = s.user("alice");
+    assert!(s.conversations.note_agreement(&direct, &alice, Agreement::Given, now).await.unwrap());
+    let seen = s.conversations.members(&direct, Consistency::Strong).await.unwrap();
+    assert_eq!((seen.rows.len(), seen.rows[0].agrees_to_search), (1, true));
+    assert!(s.conversations.index_text(&direct, seen.version, seen.agreements).await.unwrap());
+    assert!(s.conversations.standing(&direct, &alice).await.unwrap().indexes_text);
 }
 
 /// A change is made whole where all that it rests on is so, and not at all where anything is not.

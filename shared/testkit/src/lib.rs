@@ -19,6 +19,7 @@ mod media;
 pub mod mls;
 mod personal;
 mod push;
+mod search;
 mod sessions;
 
 pub use annotations::*;
@@ -30,6 +31,7 @@ pub use log::*;
 pub use media::*;
 pub use personal::*;
 pub use push::*;
+pub use search::*;
 pub use sessions::*;
 
 use tidings_domain::{
@@ -134,7 +136,7 @@ impl Subject<'_> {
             },
             membership: None,
             erased: None,
-            state: ConversationState { epoch: 2, membership_version: Sequence(1) },
+            state: ConversationState { epoch: 2, membership_version: Sequence(1), indexes_text: true },
         }
     }
 }
@@ -160,6 +162,7 @@ macro_rules! conformance {
         $test!(preferences_are_set_and_taken_away);
         $test!(the_life_of_messages_is_kept_on_the_head);
         $test!(a_group_reads_back);
+        $test!(text_is_indexed_while_all_agree);
         $test!(a_change_of_a_group_is_whole_or_not_at_all);
         $test!(roles_and_settings_change);
         $test!(of_two_who_change_one_thing_one_wins);

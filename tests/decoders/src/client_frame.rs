@@ -139,7 +139,7 @@ fn appended(request: SendRequest) {
     request.resend_after.into_iter().for_each(in_range);
     // All that the service adds is as long as it can be.
     let end = Sequence((1 << 40) - 1);
-    let state = ConversationState { epoch: u64::MAX, membership_version: end };
+    let state = ConversationState { epoch: u64::MAX, membership_version: end, indexes_text: false };
     let entry = draft.entry_at(end, Timestamp(u64::MAX >> 1), state);
     entry::within_limits(&entry);
     entry::read_back(std::slice::from_ref(&entry));

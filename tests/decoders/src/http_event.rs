@@ -17,7 +17,7 @@ use tidings_protocol::{
 use crate::{
     Seed,
     client_frame::{self, refused},
-    group_calls, ids, key_calls, personal_calls,
+    group_calls, ids, key_calls, personal_calls, search_calls,
 };
 
 pub(crate) fn check(data: &[u8]) -> bool {
@@ -74,7 +74,12 @@ fn taken(request: &HttpRequest) -> Result<bool, ParseError> {
         "POST /commits" => client_frame::commit(&body::<MessageCommit>(request)?)?,
         "POST /acks" => client_frame::ack(&body::<Ack>(request)?)?,
         "POST /reads" => client_frame::read(&body::<Read>(request)?)?,
-        _ => return Ok(group_calls::taken(request)? || personal_calls::taken(request)? || key_calls::taken(request)?),
+        _ => {
+            return Ok(group_calls::taken(request)?
+                || personal_calls::taken(request)?
+                || key_calls::taken(request)?
+                || search_calls::taken(request)?);
+        }
     }
     Ok(true)
 }
@@ -175,6 +180,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     ];
     seeds.extend(group_calls::seeds());
     seeds.extend(personal_calls::seeds());
+    seeds.extend(search_calls::seeds());
     seeds.extend(key_calls::seeds());
     seeds
 }

@@ -21,6 +21,7 @@ mod personal_calls;
 mod preview_event;
 mod preview_source;
 mod push_event;
+mod search_calls;
 mod seeds;
 mod server_frame;
 mod short_text;

@@ -57,7 +57,7 @@ pub(crate) fn taken(request: &HttpRequest) -> Result<bool, ParseError> {
 
 pub(crate) fn seeds() -> Vec<Seed> {
     let nothing = json!({});
-    let settings = json!({ "mutedUntil": 1_800_000_000_000_u64, "pinned": true, "archived": null, "ttlSeconds": 60 });
+    let settings = json!({ "mutedUntil": 1_800_000_000_000_u64, "pinned": true, "archived": null, "ttlSeconds": 60, "searchable": true });
     let draft = json!({ "payload": { "text": "he" }, "ts": 1_800_000_000_000_u64 });
     let on = |route: &str, query: &Value, body: Option<&Value>| {
         let mut event = call(route, "/", query, body);

@@ -44,6 +44,8 @@ fn settings(conversation_id: &str, ts: u64) -> ServerFrame {
         pinned: true,
         archived: false,
         ttl_seconds: Some(60),
+        searchable: true,
+        text_indexed: false,
     })
 }
 

@@ -138,7 +138,7 @@ pub(crate) fn example() -> Entry {
         },
         membership: None,
         erased: Some(Erasure::Deleted),
-        state: ConversationState { epoch: 3, membership_version: Sequence(2) },
+        state: ConversationState { epoch: 3, membership_version: Sequence(2), indexes_text: true },
     }
 }
 

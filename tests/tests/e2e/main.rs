@@ -34,6 +34,7 @@ mod previews;
 mod promises;
 mod push;
 mod receipts;
+mod search;
 mod secure;
 mod send;
 mod settings;

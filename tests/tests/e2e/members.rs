@@ -117,6 +117,12 @@ fn attempts_to_keep(conversation: &str, message_id: &str) -> Vec<(&'static str, 
         list("GET /personal", "/personal"),
         list("GET /drafts", "/drafts"),
         list("GET /stars", "/stars"),
+        list("GET /search", "/search"),
+        (
+            "GET /search",
+            Call(Method::GET, format!("/search?conversationId={}", encoded(conversation)), Value::Null),
+            Refused,
+        ),
     ]
 }
 

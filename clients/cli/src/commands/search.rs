@@ -1,6 +1,7 @@
-//! `tidings search`: the history of this device.
+//! `tidings search`: the history of this device, and what the service knows.
 
-use tidings_secure::{Hit, Query};
+use tidings_sdk::protocol::search::SearchHit;
+use tidings_secure::{FoundMessage, Hit, Query};
 
 use crate::{clock::Zone, failure::Result, names, output, render, service::ServiceArgs};
 
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// So many.
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
+    /// Only in the history of this device: the service does not hear what is looked for.
+    #[arg(long)]
+    local: bool,
     /// Print each as a line of JSON.
     #[arg(long)]
     json: bool,
@@ -57,16 +61,25 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
         if let Err(error) = tokio::time::timeout(PATIENCE, client.catch_up()).await {
             output::note(&format!("what has come lately is not searched: {error}"));
         }
-        client.search(query, args.limit).await
+        if args.local {
+            let hits = client.search(query, args.limit).await?;
+            return Ok(hits.into_iter().map(|hit| FoundMessage::Here(Box::new(hit))).collect());
+        }
+        let found = client.search_all(query, args.limit).await?;
+        if let Some(error) = found.service_error {
+            output::note(&format!("only this device was searched: {}", tidings_sdk::chain(&error)));
+        }
+        Ok::<Vec<FoundMessage>, tidings_secure::SecureError>(found.hits)
     }
     .await;
     client.close().await;
     let zone = Zone::local();
-    for hit in found? {
-        if args.json {
-            output::json(&json(&hit))?;
-        } else {
-            output::line(&line(&hit, &zone))?;
+    for found in found? {
+        match (&found, args.json) {
+            (FoundMessage::Here(hit), true) => output::json(&json(hit))?,
+            (FoundMessage::Here(hit), false) => output::line(&line(hit, &zone))?,
+            (FoundMessage::There(hit), true) => output::json(hit)?,
+            (FoundMessage::There(hit), false) => output::line(&line_of_service(hit, &zone))?,
         }
     }
     Ok(())
@@ -80,6 +93,17 @@ fn line(hit: &Hit, zone: &Zone) -> String {
     let text = render::clean(message.text.as_deref().unwrap_or_default()).replace('\n', " ⏎ ");
     let (sender, conversation) = (render::clean(&message.sender_user_id), render::clean(&message.conversation_id));
     format!("{}  {sender}  {conversation} {}: {text}", zone.moment(message.sent_ms), message.sequence)
+}
+
+fn line_of_service(hit: &SearchHit, zone: &Zone) -> String {
+    let text = if let Some(snippet) = &hit.snippet {
+        render::clean(snippet).replace('\n', " ⏎ ")
+    } else {
+        let kind = serde_json::to_value(&hit.kind).unwrap_or_default();
+        format!("({}, not on this device)", kind.as_str().unwrap_or("message"))
+    };
+    let (sender, conversation) = (render::clean(&hit.sender_user_id), render::clean(&hit.conversation_id));
+    format!("{}  {sender}  {conversation} {}: {text}", zone.moment(hit.ts), hit.sequence)
 }
 
 fn json(hit: &Hit) -> serde_json::Value {

@@ -1,4 +1,4 @@
-//! `tidings settings`: mutes, pins and archives a conversation, and sets the life of its messages.
+//! `tidings settings`: mutes, pins and archives a conversation, sets the life of its messages, and agrees to search.
 
 use tidings_sdk::protocol::{ConversationSettings, http::SettingsUpdate};
 
@@ -37,6 +37,12 @@ pub(crate) struct Args {
     /// The life of messages that name none, in seconds, for everyone in the conversation; 0: for ever.
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<u64>,
+    /// Agree that the text of what follows is indexed for search on the service; it is only while all members do.
+    #[arg(long, conflicts_with = "unsearchable")]
+    searchable: bool,
+    /// Agree no more: what was indexed is taken away.
+    #[arg(long)]
+    unsearchable: bool,
     /// Print the settings as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -51,6 +57,7 @@ impl Args {
             pinned: switch(self.pin, self.unpin),
             archived: switch(self.archive, self.unarchive),
             ttl_seconds: self.ttl.map(|seconds| Some(seconds).filter(|seconds| *seconds > 0)),
+            searchable: switch(self.searchable, self.unsearchable),
         }
     }
 }
@@ -70,6 +77,8 @@ fn line(settings: &ConversationSettings, zone: &Zone, now_ms: u64) -> String {
         settings.pinned.then(|| "pinned".to_owned()),
         settings.archived.then(|| "archived".to_owned()),
         settings.ttl_seconds.map(|seconds| format!("messages live {seconds} s")),
+        settings.text_indexed.then(|| "searchable by all members".to_owned()),
+        (settings.searchable && !settings.text_indexed).then(|| "searchable once all members agree".to_owned()),
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
     if facts.is_empty() { "nothing is set".into() } else { facts.join(", ") }
@@ -94,12 +103,13 @@ mod tests {
     #[test]
     fn only_what_is_said_changes() {
         assert_eq!(update(&[]), SettingsUpdate::default());
-        let all = update(&["--mute", "1", "--pin", "--unarchive", "--ttl", "60"]);
+        let all = update(&["--mute", "1", "--pin", "--unarchive", "--ttl", "60", "--searchable"]);
         let expected = SettingsUpdate {
             muted_until: Some(Some(61_000)),
             pinned: Some(Some(true)),
             archived: Some(Some(false)),
             ttl_seconds: Some(Some(60)),
+            searchable: Some(Some(true)),
         };
         assert_eq!(all, expected);
         let none = update(&["--unmute", "--ttl", "0"]);
@@ -116,6 +126,8 @@ mod tests {
             pinned: true,
             archived: false,
             ttl_seconds: Some(60),
+            searchable: false,
+            text_indexed: false,
         };
         assert_eq!(line(&settings, &Zone::utc(), at), "muted until 12:04, pinned, messages live 60 s");
         settings = ConversationSettings { pinned: false, ttl_seconds: None, ..settings };

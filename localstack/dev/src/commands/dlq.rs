@@ -36,7 +36,7 @@ enum Action {
     },
     /// What the messages of a queue say: reason, place in the stream, conversation and sequence of the records.
     Show {
-        /// The queue, or its consumer: fanout, sequencer, repair, projector, notifier.
+        /// The queue, or its consumer: fanout, sequencer, repair, projector, indexer, notifier.
         queue: String,
         /// Only this message; the beginning of its id is enough.
         #[arg(long)]
@@ -50,7 +50,7 @@ enum Action {
     },
     /// Give the records to their consumer once more. What is still bad comes back to the queue.
     Redrive {
-        /// The queue, or its consumer: fanout, sequencer, repair, projector, notifier.
+        /// The queue, or its consumer: fanout, sequencer, repair, projector, indexer, notifier.
         queue: String,
         /// Only this message; the beginning of its id is enough.
         #[arg(long)]

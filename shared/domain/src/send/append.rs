@@ -5,7 +5,7 @@ use crate::{
     conversation::Standing,
     ids::Sequence,
     limits::APPEND_ATTEMPTS_MAX,
-    log::Tail,
+    log::{ConversationState, Tail},
     ports::{Append, read_since},
 };
 
@@ -36,7 +36,8 @@ pub(super) async fn append(
     let mut tail = first_tail;
     for races_lost in 0..APPEND_ATTEMPTS_MAX {
         standing = agree_on_members(ports, draft, &tail, standing).await?;
-        let state = tail.state();
+        // Of the same members as the tail, for a change of them and what it does to this are one.
+        let state = ConversationState { indexes_text: standing.indexes_text, ..tail.state() };
         check_epoch(draft, state.epoch)?;
         let now = ports.clock.now();
         let sent_at = standing.member.as_ref().map(|m| m.sent_at).unwrap_or_default();

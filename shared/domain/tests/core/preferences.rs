@@ -36,7 +36,7 @@ fn of(name: &str) -> Sender {
 }
 
 fn own(patch: PreferencesPatch) -> Wanted {
-    Wanted { own: patch, ttl_seconds: None }
+    Wanted { own: patch, ..Wanted::default() }
 }
 
 fn ttl(seconds: Option<u64>) -> Wanted {

@@ -10,6 +10,7 @@ mod keys;
 mod media;
 mod messages;
 mod personal;
+mod search;
 
 use std::collections::BTreeMap;
 
@@ -53,6 +54,7 @@ pub use self::personal::{
     conversation_settings, draft, draft_page, draft_request, message_sequence, personal_page, settings_request, star,
     star_page,
 };
+pub use self::search::{search_page, search_request};
 use crate::{
     Ack, ConversationUpdated, ErrorCode, ErrorFrame, Hello, Kind, MessageEvent, MessageHidden, MessageNew, MessageSend,
     MessageSent, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt, ServerFrame,
@@ -199,7 +201,7 @@ fn fits_a_frame(draft: &Draft) -> Result<(), ParseError> {
 /// The entry that a draft becomes, at its longest in the words of the wire: whatever the service
 /// adds is as long as it can be.
 fn widest(draft: &Draft) -> Entry {
-    let state = ConversationState { epoch: u64::MAX, membership_version: Sequence(1 << 40) };
+    let state = ConversationState { epoch: u64::MAX, membership_version: Sequence(1 << 40), indexes_text: false };
     let entry = draft.entry_at(Sequence(1 << 40), Timestamp(u64::MAX), state);
     let author = UserId::parse(&"x".repeat(64)).ok();
     let target = author.map(|author| Target { message: entry.message_id(), sequence: entry.sequence, author });

@@ -34,6 +34,7 @@ pub fn settings_request(body: &SettingsUpdate) -> Result<Wanted, ParseError> {
             is_archived: body.archived.map(Option::unwrap_or_default),
         },
         ttl_seconds: body.ttl_seconds.map(ttl_seconds).transpose()?,
+        agrees_to_search: body.searchable.map(Option::unwrap_or_default),
     })
 }
 
@@ -45,6 +46,8 @@ pub fn conversation_settings(settings: &OwnSettings) -> ConversationSettings {
         pinned: settings.member.pinned_at > Timestamp::default(),
         archived: settings.member.is_archived,
         ttl_seconds: settings.ttl_seconds,
+        searchable: settings.member.agrees_to_search,
+        text_indexed: settings.indexes_text,
     }
 }
 

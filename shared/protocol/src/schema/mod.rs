@@ -14,6 +14,7 @@ mod media;
 mod messages;
 mod openapi;
 mod personal;
+mod search;
 pub(crate) mod types;
 mod yaml;
 

@@ -54,6 +54,7 @@ pub fn openapi() -> Value {
         super::personal::calls(&mut schemas),
         super::devices::calls(&mut schemas),
         super::keys::calls(&mut schemas),
+        super::search::calls(&mut schemas),
     ]
     .concat();
     let error_body = schemas.given::<ErrorFrame>();
@@ -93,6 +94,7 @@ pub fn openapi() -> Value {
             { "name": "media", "description": "Pictures, sound, films, documents." },
             { "name": "groups", "description": "Groups and their members." },
             { "name": "personal", "description": "What is one user's own." },
+            { "name": "search", "description": "Finding messages." },
             { "name": "devices", "description": "Devices, blocks and quiet times: who is pushed to." },
             { "name": "encryption", "description": "Keys, commits, and mail for one device." },
             { "name": "sync", "description": "What has changed." },

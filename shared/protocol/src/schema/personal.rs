@@ -28,10 +28,11 @@ fn settings(schemas: &mut Schemas) -> Vec<Call> {
         path: "/conversations/{id}/settings",
         id: "setConversationSettings",
         tag: TAG,
-        summary: "Mute, pin or archive a conversation; set the life of its messages",
+        summary: "Mute, pin or archive a conversation; set the life of its messages, and whether search may index its text",
         description: "What is absent stays; null takes a value away. All but `ttlSeconds` is the caller's alone, and told to the \
             caller's devices by `conversation.settings`. `ttlSeconds` is everybody's in the conversation: in a group only \
-            admins set it (`only_admins_configure`).",
+            admins set it (`only_admins_configure`). With `searchable` the caller agrees that the text of what follows is \
+            indexed for search. It is while all members agree; who joins has not, and `false` takes away what was indexed.",
         parameters: vec![conversation],
         body: Some(schemas.taken::<SettingsUpdate>()),
         answer: Some(("The settings as they are then.", schemas.given::<ConversationSettings>())),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
+        Advance, Advanced, Agreement, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
     },
     ids::{ConversationId, Sequence, Timestamp, UserId},
     log::{Entry, Tail},
@@ -305,6 +305,25 @@ impl Conversations for Mutated {
 
     fn set_direct_ttl<'a>(&'a self, conversation: &'a ConversationId, ttl_seconds: Option<u64>) -> PortResult<'a, ()> {
         self.world.set_direct_ttl(conversation, ttl_seconds)
+    }
+
+    fn note_agreement<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        agreement: Agreement,
+        now: Timestamp,
+    ) -> PortResult<'a, bool> {
+        self.world.note_agreement(conversation, user, agreement, now)
+    }
+
+    fn index_text<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        version: Sequence,
+        agreements: u64,
+    ) -> PortResult<'a, bool> {
+        self.world.index_text(conversation, version, agreements)
     }
 
     fn labels<'a>(&'a self, conversations: &'a [ConversationId]) -> PortResult<'a, BTreeMap<ConversationId, Label>> {
