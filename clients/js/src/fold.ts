@@ -35,6 +35,10 @@ export interface Message {
   inReplyTo: string | undefined;
   threadRoot: string | undefined;
   mediaHandle: string | undefined;
+  /** How often the content was passed on. */
+  forwards: number;
+  /** When its content goes, if it does. */
+  expiresAt: number | undefined;
   /** By user. */
   reactions: ReadonlyMap<string, string>;
   /** By user. */
@@ -86,6 +90,8 @@ function begun(entry: LogEntry, event: Message["event"], now: number): Changes {
     inReplyTo: entry.inReplyTo,
     threadRoot: entry.threadRoot,
     mediaHandle: entry.mediaHandle,
+    forwards: entry.forwards ?? 0,
+    expiresAt: entry.ttlSeconds === undefined ? undefined : entry.ts + entry.ttlSeconds * 1000,
     reactions: new Map(),
     votes: new Map(),
   };

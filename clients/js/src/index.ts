@@ -6,6 +6,8 @@ export * from "./frames.ts";
 export * from "./http.ts";
 export { Backoff, fullJitter } from "./machine/backoff.ts";
 export * from "./media.ts";
+export * from "./search.ts";
 export * from "./store.ts";
 export * from "./tabs.ts";
+export { Timeline } from "./timeline.ts";
 export { CallTransport, type SocketLike } from "./transport.ts";

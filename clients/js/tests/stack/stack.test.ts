@@ -53,6 +53,20 @@ it("talks with another device, with receipts, changes and media", async () => {
   const handle = await upload(one.client.http, conversationId, new Blob(["some text"], { type: "text/plain" }));
   await one.client.send({ type: "message.send", conversationId, kind: "doc", mediaHandle: handle, payload: {} });
   await vi.waitFor(() => expect(other.messages().at(-1)?.mediaHandle).toBe(handle), wait);
+  // Above 16 MiB it goes in parts; what was cancelled can be begun again.
+  const large = new Blob([new Uint8Array(17 * 1024 * 1024).map((_, index) => (index * 31) % 251), suffix]);
+  const told: number[] = [];
+  const broken = new AbortController();
+  const first = upload(one.client.http, conversationId, large, (part) => {
+    told.push(part);
+    broken.abort(new Error("enough"));
+  }, broken.signal);
+  await expect(first).rejects.toThrow("enough");
+  expect(told[0]).toBeLessThan(1);
+  const parts = await upload(one.client.http, conversationId, large, (part) => told.push(part));
+  expect(told.at(-1)).toBe(1);
+  await one.client.send({ type: "message.send", conversationId, kind: "doc", mediaHandle: parts, payload: {} });
+  await vi.waitFor(() => expect(other.messages().at(-1)?.mediaHandle).toBe(parts), wait);
   await Promise.all([one.client.stop(), other.client.stop()]);
 }, 60_000);
 
