@@ -1,9 +1,31 @@
 import { useEffect, useState } from "preact/hooks";
-import { path } from "@tidings/client";
-import { Avatar, dayOf, Dialog, IconButton, reasonOf, timeOf } from "./parts.tsx";
-import type { Device, Group, Member, Session } from "./session.ts";
+import { type http, type LogEntry, type Message, path, textOf } from "@tidings/client";
+import { Avatar, dayOf, Dialog, Icon, IconButton, reasonOf, timeOf } from "./parts.tsx";
+import { describe, type Session } from "./session.ts";
 
-const USER = "[A-Za-z0-9._\\-]{1,64}";
+type Schemas = http.components["schemas"];
+
+export const USER_PATTERN = "[A-Za-z0-9._\\-]{1,64}";
+const TITLE_CHARS_MAX = 100;
+const CHOICES_MAX = 12;
+const CHOICE_CHARS_MAX = 60;
+const FORWARD_MAX = 10;
+
+/** Does something, and shows that it is being done and how it failed. */
+export function useTask(): { busy: boolean; error: string | undefined; run: (task: () => Promise<unknown>) => void } {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string>();
+  const run = (task: () => Promise<unknown>) => {
+    setBusy(true);
+    setError(undefined);
+    task().catch((reason: unknown) => setError(reasonOf(reason))).finally(() => setBusy(false));
+  };
+  return { busy, error, run };
+}
+
+export function Failure({ error }: { error: string | undefined }) {
+  return error ? <p class="error" role="alert">{error}</p> : null;
+}
 
 /** Who to write to. */
 export function NewChat({ session, close, group }: { session: Session; close: () => void; group: () => void }) {
@@ -11,10 +33,10 @@ export function NewChat({ session, close, group }: { session: Session; close: ()
   return (
     <Dialog title="New conversation" close={close}>
       <form class="stack" onSubmit={(event) => { event.preventDefault(); session.startDirect(user.trim()); close(); }}>
-        <label>User name<input autofocus required pattern={USER} title="Letters, digits, dot, hyphen and underscore" value={user} onInput={(event) => setUser(event.currentTarget.value)} /></label>
+        <label>User name<input autofocus required pattern={USER_PATTERN} title="Letters, digits, dot, hyphen and underscore" value={user} onInput={(event) => setUser(event.currentTarget.value)} /></label>
         <button class="primary" disabled={!user.trim()}>Write</button>
       </form>
-      <button class="link" onClick={group}>Make a group instead</button>
+      <div class="row"><button class="grow" onClick={group}><Icon name="group" /> Make a group instead</button><button class="grow" onClick={() => { session.startDirect(session.me); close(); }}><Icon name="edit" /> Notes to yourself</button></div>
     </Dialog>
   );
 }
@@ -22,119 +44,235 @@ export function NewChat({ session, close, group }: { session: Session; close: ()
 export function NewGroup({ session, close }: { session: Session; close: () => void }) {
   const [title, setTitle] = useState("");
   const [users, setUsers] = useState("");
-  const [error, setError] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const submit = async () => {
-    setBusy(true);
-    try {
-      await session.createGroup(title.trim(), namesIn(users).filter((user) => user !== session.me));
-      close();
-    } catch (reason) {
-      setError(reasonOf(reason));
-      setBusy(false);
-    }
-  };
+  const { busy, error, run } = useTask();
+  const submit = () => run(async () => {
+    await session.createGroup(title.trim(), namesIn(users).filter((user) => user !== session.me));
+    close();
+  });
   return (
     <Dialog title="New group" close={close}>
-      <form class="stack" onSubmit={(event) => { event.preventDefault(); void submit(); }}>
-        <label>Name<input autofocus required maxLength={100} value={title} onInput={(event) => setTitle(event.currentTarget.value)} /></label>
+      <form class="stack" onSubmit={(event) => { event.preventDefault(); submit(); }}>
+        <label>Name<input autofocus required maxLength={TITLE_CHARS_MAX} value={title} onInput={(event) => setTitle(event.currentTarget.value)} /></label>
         <label>Members<input placeholder="bob, carol" value={users} onInput={(event) => setUsers(event.currentTarget.value)} /></label>
-        {error && <p class="error" role="alert">{error}</p>}
+        <Failure error={error} />
         <button class="primary" disabled={busy || !title.trim()}>Make the group</button>
       </form>
     </Dialog>
   );
 }
 
-/** A group's members, and what its admins can do. */
-export function GroupInfo({ session, id, close }: { session: Session; id: string; close: () => void }) {
-  const [group, setGroup] = useState<Group>();
-  const [members, setMembers] = useState<Member[]>([]);
-  const [user, setUser] = useState("");
-  const [error, setError] = useState<string>();
-  const load = async () => {
-    setGroup(await session.group(id));
-    setMembers(await session.members(id));
-  };
-  const act = (task: () => Promise<unknown>) => {
-    setError(undefined);
-    task().then(load).catch((reason: unknown) => setError(reasonOf(reason)));
-  };
-  useEffect(() => act(async () => undefined), []);
-  const isAdmin = group?.role === "owner" || group?.role === "admin";
-  const mayAdd = isAdmin || group?.mayAdd === "all";
+/** What an invite link shows. */
+export function Join({ session, token, close }: { session: Session; token: string; close: () => void }) {
+  const [invite, setInvite] = useState<Schemas["InvitePreview"]>();
+  const { busy, error, run } = useTask();
+  useEffect(() => run(async () => setInvite(await session.call("GET", path`/invites/${token}`))), []);
+  const join = () => run(async () => {
+    const joined = await session.call<Schemas["InviteJoined"]>("POST", path`/invites/${token}`);
+    if (joined.admission !== "member") return setInvite((now) => now && { ...now, admission: joined.admission });
+    await session.client.list();
+    close();
+    await session.open(joined.conversationId);
+  });
   return (
-    <Dialog title={group?.title ?? "Group"} close={close}>
-      {error && <p class="error" role="alert">{error}</p>}
-      {group?.description && <p>{group.description}</p>}
-      {group && <p class="muted">{group.memberCount} {group.memberCount === 1 ? "member" : "members"}</p>}
-      {mayAdd && (
-        <form class="inline" onSubmit={(event) => { event.preventDefault(); act(async () => { await session.call("POST", path`/groups/${id}/members`, { userIds: namesIn(user) }); setUser(""); }); }}>
-          <input aria-label="User to add" placeholder="Add somebody" value={user} onInput={(event) => setUser(event.currentTarget.value)} />
-          <button disabled={!user.trim()}>Add</button>
-        </form>
+    <Dialog title="Invitation" close={close}>
+      {invite && (
+        <div class="account"><Avatar name={invite.title} isGroup /><div><b>{invite.title}</b><p class="muted">{invite.memberCount} {invite.memberCount === 1 ? "member" : "members"}</p></div></div>
       )}
-      <ul class="members">
-        {members.map((member) => (
-          <li key={member.userId}>
-            <Avatar name={member.userId} />
-            <span class="grow">{member.userId === session.me ? "You" : member.userId}</span>
-            {member.role !== "member" && <span class="role">{member.role}</span>}
-            {isAdmin && member.role === "member" && <button class="link" onClick={() => act(() => session.call("PATCH", path`/groups/${id}/members/${member.userId}`, { role: "admin" }))}>Make admin</button>}
-            {isAdmin && member.role !== "owner" && member.userId !== session.me && (
-              <IconButton icon="remove" label={`Remove ${member.userId}`} onClick={() => act(() => session.call("DELETE", path`/groups/${id}/members/${member.userId}`))} />
-            )}
-          </li>
-        ))}
-      </ul>
-      {group && group.role !== "owner" && (
-        <button class="danger" onClick={() => { if (confirm("Leave this group?")) act(async () => { await session.call("DELETE", path`/groups/${id}/members/${session.me}`); close(); await session.open(undefined); }); }}>Leave the group</button>
-      )}
+      {invite?.description && <p>{invite.description}</p>}
+      <Failure error={error} />
+      {!invite && !error && <div class="spinner" role="status"><span class="visually-hidden">Loading</span></div>}
+      {invite?.admission === "asked" && <p role="status">You have asked to join. A member lets you in.</p>}
+      {invite?.admission === "member" && <button class="primary" onClick={() => { close(); void session.open(invite.conversationId); }}>Open the group</button>}
+      {invite?.admission === "outside" && <button class="primary" disabled={busy} onClick={join}>{invite.approval ? "Ask to join" : "Join the group"}</button>}
     </Dialog>
   );
 }
 
-export function Settings({ session, close, leave, setTheme }: { session: Session; close: () => void; leave: () => void; setTheme: (theme: string) => void }) {
-  const [devices, setDevices] = useState<Device[]>();
-  const [error, setError] = useState<string>();
-  const [push, setPush] = useState<string>();
-  const load = () => session.devices().then((list) => setDevices(list.devices), (reason: unknown) => setError(reasonOf(reason)));
-  useEffect(() => void load(), []);
-  const revoke = (id: string) => {
-    if (confirm("Sign this device out?")) session.call("DELETE", path`/devices/${id}`).then(load, (reason: unknown) => setError(reasonOf(reason)));
-  };
-  const theme = localStorage.getItem("tidings-theme") ?? "auto";
+/** To whom a message is passed on. */
+export function Forward({ session, message, close }: { session: Session; message: Message; close: () => void }) {
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const [wanted, setWanted] = useState("");
+  const { busy, error, run } = useTask();
+  const rows = session.rows.value.filter((row) => !row.encrypted && row.title.toLocaleLowerCase().includes(wanted.trim().toLocaleLowerCase()));
+  const toggle = (id: string) => setChosen(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id]);
+  const submit = () => run(async () => {
+    await session.forward(message, chosen);
+    close();
+    session.say(chosen.length === 1 ? `Forwarded to ${session.title(chosen[0] ?? "")}.` : `Forwarded to ${chosen.length} conversations.`);
+  });
   return (
-    <Dialog title="Settings" close={close}>
-      <div class="account"><Avatar name={session.me} /><div><b>{session.me}</b><p class="muted">{session.deviceId}</p></div></div>
-      <fieldset class="themes">
-        <legend>Appearance</legend>
-        {["auto", "light", "dark"].map((name) => (
-          <label key={name}><input type="radio" name="theme" checked={theme === name} onChange={() => setTheme(name)} />{({ auto: "As the system", light: "Light", dark: "Dark" })[name]}</label>
+    <Dialog title="Forward to" close={close}>
+      <p class="quoted">{describe(message)}</p>
+      <input type="search" autofocus aria-label="Find a conversation" placeholder="Find a conversation" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />
+      <ul class="choices" tabIndex={0} aria-label="Conversations">
+        {rows.map((row) => (
+          <li key={row.id}>
+            <label class="choice-row"><input type="checkbox" checked={chosen.includes(row.id)} disabled={!chosen.includes(row.id) && chosen.length >= FORWARD_MAX} onChange={() => toggle(row.id)} /><Avatar name={row.title} isGroup={row.id.startsWith("g:")} /><span class="grow">{row.title}</span></label>
+          </li>
         ))}
+      </ul>
+      <Failure error={error} />
+      <button class="primary" disabled={busy || chosen.length === 0} onClick={submit}>{busy ? "Forwarding" : "Forward"}</button>
+    </Dialog>
+  );
+}
+
+export function DeleteMessage({ session, message, close }: { session: Session; message: Message; close: () => void }) {
+  const { busy, error, run } = useTask();
+  const isMine = message.senderUserId === session.me;
+  const [isAdmin, setAdmin] = useState(false);
+  useEffect(() => {
+    if (!isMine && message.conversationId.startsWith("g:")) session.group(message.conversationId).then((group) => setAdmin(group.role !== "member"), () => undefined);
+  }, []);
+  const act = (task: () => Promise<void>) => run(async () => {
+    await task();
+    close();
+  });
+  return (
+    <Dialog title="Delete this message?" close={close}>
+      <p class="quoted">{describe(message)}</p>
+      <Failure error={error} />
+      <div class="stack">
+        {(isMine || isAdmin) && <button class="danger solid" disabled={busy} onClick={() => act(() => session.remove(message))}>Delete for everyone</button>}
+        <button class="danger" disabled={busy} onClick={() => act(() => session.hide(message))}>Delete for me</button>
+        <button onClick={close}>Cancel</button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** Who has it, and who has read it. */
+export function MessageInfo({ session, message, close }: { session: Session; message: Message; close: () => void }) {
+  const [receipts, setReceipts] = useState<Schemas["Receipts"]>();
+  const { error, run } = useTask();
+  useEffect(() => run(async () => setReceipts(await session.client.http.call<Schemas["Receipts"]>(
+    "GET", path`/conversations/${message.conversationId}/receipts`, { query: { messageId: message.messageId, limit: 500 } }))), []);
+  const users = Object.entries(receipts?.statusByUser ?? {});
+  const states = [["read", "Read by"], ["delivered", "Delivered to"], ["sent", "Not there yet"]] as const;
+  return (
+    <Dialog title="Who has read it" close={close}>
+      <p class="quoted">{describe(message)}</p>
+      <Failure error={error} />
+      {!receipts && !error && <div class="spinner" role="status"><span class="visually-hidden">Loading</span></div>}
+      {states.map(([state, label]) => {
+        const those = users.filter(([, one]) => one === state);
+        return those.length > 0 && (
+          <section key={state}>
+            <h3>{label}</h3>
+            <ul class="members">{those.map(([user]) => <li key={user}><Avatar name={user} /><span class="grow">{user}</span></li>)}</ul>
+          </section>
+        );
+      })}
+    </Dialog>
+  );
+}
+
+/** What can be opened once, opened. */
+export function Once({ session, message, close }: { session: Session; message: Message; close: () => void }) {
+  const [opened, setOpened] = useState<LogEntry>();
+  const [address, setAddress] = useState<string>();
+  const { error, run } = useTask();
+  useEffect(() => run(async () => {
+    const entry = await session.openOnce(message);
+    setOpened(entry);
+    if (entry.mediaHandle) setAddress(await session.address(entry.mediaHandle));
+  }), []);
+  return (
+    <Dialog title="Opened once" close={close} wide>
+      <Failure error={error} />
+      {opened && address && (opened.kind === "video" ? <video class="once" controls autoplay src={address} aria-label="Film" /> : opened.kind === "image" ? <img class="once" src={address} alt="Photo" /> : <a href={address} download>Download</a>)}
+      {opened && <p class="text">{textOf(opened.payload)}</p>}
+      <p class="muted">When you close this, it is gone.</p>
+    </Dialog>
+  );
+}
+
+export function NewPoll({ session, id, close }: { session: Session; id: string; close: () => void }) {
+  const [question, setQuestion] = useState("");
+  const [choices, setChoices] = useState<readonly string[]>(["", ""]);
+  const { busy, error, run } = useTask();
+  const given = [...new Set(choices.map((one) => one.trim()).filter(Boolean))];
+  const set = (index: number, value: string) => {
+    const next = choices.map((one, at) => (at === index ? value : one));
+    // There is always one more to fill in.
+    setChoices(next.at(-1) !== "" && next.length < CHOICES_MAX ? [...next, ""] : next);
+  };
+  const submit = () => run(async () => {
+    await session.sendPoll(id, question.trim(), given);
+    close();
+  });
+  return (
+    <Dialog title="New poll" close={close}>
+      <form class="stack" onSubmit={(event) => { event.preventDefault(); submit(); }}>
+        <label>Question<input autofocus required maxLength={500} value={question} onInput={(event) => setQuestion(event.currentTarget.value)} /></label>
+        <fieldset class="stack tight">
+          <legend>Answers</legend>
+          {choices.map((choice, index) => (
+            <div class="inline" key={index}>
+              <input aria-label={`Answer ${index + 1}`} placeholder={`Answer ${index + 1}`} maxLength={CHOICE_CHARS_MAX} value={choice} onInput={(event) => set(index, event.currentTarget.value)} />
+              {choices.length > 2 && <IconButton icon="close" label={`Take answer ${index + 1} out`} onClick={() => setChoices(choices.filter((_, at) => at !== index))} />}
+            </div>
+          ))}
+        </fieldset>
+        <Failure error={error} />
+        <button class="primary" disabled={busy || !question.trim() || given.length < 2}>Ask</button>
+      </form>
+    </Dialog>
+  );
+}
+
+const HOUR_MS = 3600_000;
+
+/** As a field for a date and a time takes it. */
+const localTime = (ts: number) => new Date(ts - new Date(ts).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+
+/** At what time a message is to be sent. */
+export function SendLater({ session, id, text, done, close }: { session: Session; id: string; text: string; done: () => void; close: () => void }) {
+  const evening = new Date().setHours(18, 0, 0, 0);
+  const morning = new Date(Date.now() + 24 * HOUR_MS).setHours(9, 0, 0, 0);
+  const [at, setAt] = useState(localTime(Date.now() + HOUR_MS));
+  const { busy, error, run } = useTask();
+  const submit = (time: number) => run(async () => {
+    await session.sendLater(id, text, time);
+    done();
+    close();
+    session.say(`It will be sent ${dayOf(time).toLowerCase()} at ${timeOf(time)}.`);
+  });
+  return (
+    <Dialog title="Send later" close={close}>
+      <p class="quoted">{text}</p>
+      <div class="row">
+        {evening > Date.now() + 10 * 60_000 && <button class="grow" disabled={busy} onClick={() => submit(evening)}>Today, {timeOf(evening)}</button>}
+        <button class="grow" disabled={busy} onClick={() => submit(morning)}>Tomorrow, {timeOf(morning)}</button>
+      </div>
+      <form class="stack" onSubmit={(event) => { event.preventDefault(); submit(new Date(at).getTime()); }}>
+        <label>Another time<input type="datetime-local" required min={localTime(Date.now())} value={at} onInput={(event) => setAt(event.currentTarget.value)} /></label>
+        <Failure error={error} />
+        <button class="primary" disabled={busy || !(new Date(at).getTime() > Date.now())}>Schedule</button>
+      </form>
+    </Dialog>
+  );
+}
+
+export const LIVES = [[0, "Off"], [3600, "1 hour"], [86_400, "1 day"], [604_800, "1 week"], [2_592_000, "30 days"]] as const;
+
+/** How long messages of a conversation of two live. */
+export function Disappearing({ session, id, close }: { session: Session; id: string; close: () => void }) {
+  const now = session.summaries.value.get(id)?.ttlSeconds ?? 0;
+  const { busy, error, run } = useTask();
+  const set = (seconds: number) => run(() => session.settings(id, { ttlSeconds: seconds === 0 ? null : seconds }));
+  return (
+    <Dialog title="Disappearing messages" close={close}>
+      <p class="muted">What either of you writes from now on disappears for both after this time.</p>
+      <fieldset class="options" disabled={busy}>
+        <legend class="visually-hidden">Messages live for</legend>
+        {LIVES.map(([seconds, name]) => <label key={seconds}><input type="radio" name="life" checked={now === seconds} onChange={() => set(seconds)} />{name}</label>)}
       </fieldset>
-      <h3>Notifications</h3>
-      <button onClick={() => session.enablePush().then(() => setPush("On in this browser."), (reason: unknown) => setPush(reasonOf(reason)))}>Turn on notifications</button>
-      {push && <p role="status">{push}</p>}
-      <h3>Devices</h3>
-      {error && <p class="error" role="alert">{error}</p>}
-      <ul class="members">
-        {devices?.map((device) => (
-          <li key={device.deviceId}>
-            <span class="grow"><b>{device.name || device.deviceId}</b><small class="muted">{device.current ? "This device" : device.lastSeen ? `Seen ${dayOf(device.lastSeen)}, ${timeOf(device.lastSeen)}` : ""}</small></span>
-            {!device.current && <button class="link" onClick={() => revoke(device.deviceId)}>Sign out</button>}
-          </li>
-        ))}
-      </ul>
-      <button class="danger" onClick={leave}>Sign out</button>
+      <Failure error={error} />
     </Dialog>
   );
 }
 
-export function Viewer({ address, name, close }: { address: string; name: string; close: () => void }) {
-  return <Dialog title={name} close={close} wide><img class="viewer" src={address} alt={name} /></Dialog>;
-}
-
-function namesIn(text: string): string[] {
+export function namesIn(text: string): string[] {
   return [...new Set(text.split(/[\s,;]+/).filter(Boolean))];
 }

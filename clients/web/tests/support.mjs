@@ -16,11 +16,14 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const suffix = Math.random().toString(36).slice(2, 7);
 
 /** A call that is lost is made again after 20 s. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = Number(process.env.TIDINGS_PATIENCE_MS ?? 60_000);
 
 /** A name that no other run has. */
 export const named = (name) => `${name}-${suffix}`;
-export const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox"] });
+/** With a microphone that hears a tone. */
+export const launch = () => chromium.launch({
+  executablePath, args: ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"],
+});
 
 /** A page of a user who is signed in. */
 export async function signIn(browser, user, options = {}) {
@@ -50,6 +53,15 @@ export async function startChat(page, user) {
   await page.getByRole("heading", { name: user, level: 2 }).waitFor();
 }
 
+/** Chooses from the menu of a message. */
+export async function choose(bubble, name) {
+  await bubble.hover();
+  await bubble.getByRole("button", { name: "More about the message" }).click();
+  await bubble.getByRole("menuitem", { name, exact: true }).click();
+}
+
+export const messageOf = (page, text) => page.getByRole("log", { name: "Messages" }).getByRole("article").filter({ hasText: text }).last();
+
 export const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
 
 /** No violation of what axe knows of WCAG 2.2 AA and good practice. */
@@ -66,4 +78,15 @@ export async function accessible(page, where) {
     violations.map(({ id, nodes }) => id + ": " + nodes.map((node) => node.target + " " + node.failureSummary).join("; ")))`);
   await session.detach();
   assert.deepEqual(found, [], where);
+}
+
+/** Asks until there is an answer. */
+export async function eventually(ask) {
+  const until = Date.now() + PATIENCE_MS;
+  while (Date.now() < until) {
+    const answer = await ask();
+    if (answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error("it did not come");
 }
