@@ -20,7 +20,14 @@ function shell(): Plugin {
 }
 
 export default defineConfig({
-  resolve: { alias: { "@tidings/client": fileURLToPath(new URL("../js/src/index.ts", import.meta.url)) } },
+  resolve: {
+    alias: [
+      { find: "@tidings/client/secure/worker", replacement: fileURLToPath(new URL("../js/src/secure/worker.ts", import.meta.url)) },
+      { find: "@tidings/client/secure", replacement: fileURLToPath(new URL("../js/src/secure/index.ts", import.meta.url)) },
+      { find: "@tidings/client", replacement: fileURLToPath(new URL("../js/src/index.ts", import.meta.url)) },
+    ],
+  },
+  worker: { format: "es" },
   plugins: [shell()],
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
 });

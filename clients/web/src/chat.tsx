@@ -7,6 +7,8 @@ import { GroupInfo } from "./group.tsx";
 import type { Context } from "./message.tsx";
 import { type PanelName, Pins, ScheduledList, Thread, Threads } from "./panels.tsx";
 import { Avatar, Confirm, dayOf, Icon, IconButton, Menu, MenuItem, reasonOf, timeOf } from "./parts.tsx";
+import { InTheClear, ProtectionMark, SafetyNumber, SecureBar } from "./secure.tsx";
+import { Linking } from "./linking.tsx";
 import { describe, type Session } from "./session.ts";
 import { Messages } from "./timeline.tsx";
 import type { ViewerProps } from "./viewer.tsx";
@@ -19,7 +21,7 @@ const FOREVER = Date.UTC(2100, 0, 1);
 
 type Asked =
   | { name: "forward" | "delete" | "info" | "once"; message: Message }
-  | { name: "group" | "poll" | "block" | "disappearing" }
+  | { name: "group" | "poll" | "block" | "disappearing" | "safety" | "clear" | "link" }
   | { name: "later"; text: string; done: () => void };
 
 /** One conversation. */
@@ -35,7 +37,6 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
   const messages = session.timeline(id).value;
   const title = session.title(id);
   const peer = peerOf(id, session.me);
-  const encrypted = session.summaries.value.get(id)?.encrypted ?? false;
   const context = useMemo((): Context => ({
     session, id, reply: (message) => { setEditing(undefined); setReplyTo(message); }, edit: (message) => { setReplyTo(undefined); setEditing(message); },
     thread: (root) => setPanel({ name: "thread", root }), view: setViewed, forward: (message) => setAsked({ name: "forward", message }),
@@ -61,7 +62,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
   return (
     <main
       class={`chat ${isDragged ? "dragged" : ""} ${panel ? "has-panel" : ""}`}
-      onDragOver={(event) => { if (!encrypted && event.dataTransfer?.types.includes("Files")) { event.preventDefault(); setDragged(true); } }}
+      onDragOver={(event) => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); setDragged(true); } }}
       onDragLeave={(event) => { if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setDragged(false); }}
       onDrop={(event) => { event.preventDefault(); setDragged(false); setFiles([...files, ...(event.dataTransfer?.files ?? [])]); }}
     >
@@ -71,7 +72,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
           <Avatar name={title} isGroup={id.startsWith("g:")} online={peer !== undefined && session.presence.value.get(peer)?.state === "online"} />
           <div class="who">
             <h2>{title}</h2>
-            <p class="muted"><Subtitle session={session} id={id} members={members} /></p>
+            <p class="muted with-mark"><ProtectionMark session={session} id={id} peer={peer} /><span class="sub"><Subtitle session={session} id={id} members={members} /></span></p>
           </div>
           <IconButton icon="search" label="Search in this conversation" onClick={search} />
           {peer === undefined && <IconButton icon="group" label="Group members" onClick={() => setAsked({ name: "group" })} />}
@@ -81,14 +82,11 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
           <button class="pin-bar" onClick={() => context.show(pinned.messageId, pinned.sequence)}><Icon name="pin" /><span><b>Pinned</b> {describe(pinned)}</span></button>
         )}
         <Messages context={context} messages={messages} />
-        {encrypted
-          ? <p class="sealed"><Icon name="lock" /> This conversation is end-to-end encrypted, which this client cannot do yet. Use an app that can.</p>
-          : (
-            <Composer
-              context={context} replyTo={replyTo} editing={editing} clear={() => { setReplyTo(undefined); setEditing(undefined); }} files={files} setFiles={setFiles}
-              members={members} makePoll={() => setAsked({ name: "poll" })} sendLater={(text, done) => setAsked({ name: "later", text, done })} editLast={editLast}
-            />
-          )}
+        <SecureBar session={session} id={id} peer={peer} compare={() => setAsked({ name: "safety" })} link={() => setAsked({ name: "link" })} />
+        <Composer
+          context={context} replyTo={replyTo} editing={editing} clear={() => { setReplyTo(undefined); setEditing(undefined); }} files={files} setFiles={setFiles}
+          members={members} makePoll={() => setAsked({ name: "poll" })} sendLater={(text, done) => setAsked({ name: "later", text, done })} editLast={editLast}
+        />
       </div>
       {panel?.name === "thread" && <Thread key={panel.root.messageId} context={context} root={messages.find((one) => one.messageId === panel.root.messageId) ?? panel.root} members={members} close={() => setPanel(undefined)} />}
       {panel?.name === "threads" && <Threads context={context} show={setPanel} close={() => setPanel(undefined)} />}
@@ -98,6 +96,9 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
       {asked?.name === "delete" && <DeleteMessage session={session} message={asked.message} close={close} />}
       {asked?.name === "info" && <MessageInfo session={session} message={asked.message} close={close} />}
       {asked?.name === "once" && <Once session={session} message={asked.message} close={close} />}
+      {asked?.name === "safety" && peer !== undefined && <SafetyNumber session={session} user={peer} close={close} />}
+      {asked?.name === "clear" && <InTheClear session={session} id={id} close={close} />}
+      {asked?.name === "link" && <Linking session={session} what="show" close={close} />}
       {asked?.name === "group" && <GroupInfo session={session} id={id} close={close} />}
       {asked?.name === "poll" && <NewPoll session={session} id={id} close={close} />}
       {asked?.name === "disappearing" && <Disappearing session={session} id={id} close={close} />}
@@ -125,7 +126,7 @@ function Subtitle({ session, id, members }: { session: Session; id: string; memb
   return <>{presence?.state === "recently" ? "here lately" : ""}</>;
 }
 
-function ChatMenu({ session, id, show, ask }: { session: Session; id: string; show: (panel: PanelName) => void; ask: (name: "block" | "disappearing") => void }) {
+function ChatMenu({ session, id, show, ask }: { session: Session; id: string; show: (panel: PanelName) => void; ask: (name: "block" | "disappearing" | "safety" | "clear") => void }) {
   const summary = session.summaries.value.get(id);
   const peer = peerOf(id, session.me);
   const set = (change: object) => void session.settings(id, change).catch((error: unknown) => session.say(reasonOf(error)));
@@ -145,6 +146,8 @@ function ChatMenu({ session, id, show, ask }: { session: Session; id: string; sh
         )}
       <MenuItem icon="pin" onClick={() => set({ pinned: !summary?.pinned })}>{summary?.pinned ? "Unpin" : "Pin to the top"}</MenuItem>
       <MenuItem icon="file" onClick={() => set({ archived: !summary?.archived })}>{summary?.archived ? "Take out of the archive" : "Archive"}</MenuItem>
+      {peer !== undefined && peer !== session.me && <MenuItem icon="shield" onClick={() => ask("safety")}>Safety number</MenuItem>}
+      {!session.isEncrypted(id) && <MenuItem icon={session.security.clear.value.has(id) ? "lock" : "unlock"} onClick={() => ask("clear")}>{session.security.clear.value.has(id) ? "Encrypt from now on" : "Write without encryption"}</MenuItem>}
       {peer !== undefined && <MenuItem icon="clock" onClick={() => ask("disappearing")}>Disappearing messages</MenuItem>}
       {peer !== undefined && peer !== session.me && <MenuItem icon="block" onClick={() => ask("block")}>Block {peer}</MenuItem>}
     </Menu>

@@ -28,7 +28,8 @@ interface Props {
 
 export function Composer({ context, replyTo, editing, clear, files = [], setFiles, threadRoot, members = [], makePoll, sendLater, editLast }: Props) {
   const { session, id } = context;
-  const isEncrypted = session.summaries.value.get(id)?.encrypted ?? false;
+  // What is sent later is kept by the service, which has no keys.
+  const isEncrypted = session.security.protection(id, session.isEncrypted(id)) !== "clear";
   const [text, setText] = useState(() => (threadRoot ? "" : (session.drafts.value[id] ?? "")));
   const [Recorder, setRecorder] = useState<FunctionComponent<RecorderProps>>();
   const area = useRef<HTMLTextAreaElement>(null);

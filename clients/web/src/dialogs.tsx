@@ -93,7 +93,7 @@ export function Forward({ session, message, close }: { session: Session; message
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const [wanted, setWanted] = useState("");
   const { busy, error, run } = useTask();
-  const rows = session.rows.value.filter((row) => !row.encrypted && row.title.toLocaleLowerCase().includes(wanted.trim().toLocaleLowerCase()));
+  const rows = session.rows.value.filter((row) => row.title.toLocaleLowerCase().includes(wanted.trim().toLocaleLowerCase()));
   const toggle = (id: string) => setChosen(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id]);
   const submit = () => run(async () => {
     await session.forward(message, chosen);
@@ -175,7 +175,7 @@ export function Once({ session, message, close }: { session: Session; message: M
   useEffect(() => run(async () => {
     const entry = await session.openOnce(message);
     setOpened(entry);
-    if (entry.mediaHandle) setAddress(await session.address(entry.mediaHandle));
+    if (entry.mediaHandle) setAddress(await session.address({ ...message, payload: entry.payload, mediaHandle: entry.mediaHandle }));
   }), []);
   return (
     <Dialog title="Opened once" close={close} wide>

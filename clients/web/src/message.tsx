@@ -1,6 +1,6 @@
 /** One message, and what can be done with it. */
 import { useEffect, useState } from "preact/hooks";
-import { type Message, textOf } from "@tidings/client";
+import { type Message, textOf, UNREADABLE } from "@tidings/client";
 import { dayOf, durationOf, Icon, IconButton, Menu, MenuItem, memo, sizeOf, timeOf } from "./parts.tsx";
 import { describe, describeMembership, type Session, type Tick } from "./session.ts";
 import { VoiceNote } from "./voice.tsx";
@@ -48,7 +48,7 @@ export const Entry = memo(function Entry({ context, message, before, isFirstUnre
       {isNewDay && <div class="day"><span>{day}</span></div>}
       {isFirstUnread && <div class="unread-line"><span>New messages</span></div>}
       {message.event === "membership" && <p class="event">{describeMembership(message.payload, context.session.me)}</p>}
-      {message.event === "commit" && before?.event !== "commit" && <p class="event"><Icon name="lock" /> End-to-end encrypted</p>}
+      {message.event === "commit" && <p class="event"><Icon name="lock" /> Messages are end-to-end encrypted from here on</p>}
       {message.event === "message" && <Bubble context={context} message={message} isNext={isNext} {...more} />}
     </div>
   );
@@ -80,12 +80,13 @@ export function Bubble({ context, message, isNext, answered, replies, at, of, is
         <Content context={context} message={message} />
         <span class="meta">
           {message.expiresAt !== undefined && !message.gone && <span title={`Disappears ${dayOf(message.expiresAt)}, ${timeOf(message.expiresAt)}`}><Icon name="clock" /><span class="visually-hidden">Disappears</span></span>}
+          {!message.isSecure && !message.isEncrypted && !message.gone && session.isEncrypted(context.id) && <span class="in-clear"><Icon name="unlock" /> not encrypted</span>}
           {message.isEdited && !message.gone && <span>edited</span>}
           <time dateTime={new Date(message.ts).toISOString()}>{timeOf(message.ts)}</time>
           {isMine && <Ticks tick={session.tick(message)} />}
         </span>
       </div>
-      {!message.gone && !message.isEncrypted && <Actions context={context} message={message} isMine={isMine} react={react} />}
+      {!message.gone && !message.isEncrypted && message.kind !== UNREADABLE && <Actions context={context} message={message} isMine={isMine} react={react} />}
       {tallies.size > 0 && (
         <div class="reactions">
           {[...tallies].map(([reaction, users]) => {
@@ -115,7 +116,8 @@ export function Ticks({ tick }: { tick: Tick }) {
 }
 
 function Content({ context, message }: { context: Context; message: Message }) {
-  if (message.gone || message.isEncrypted) return <p class="text gone">{message.isEncrypted && <Icon name="lock" />} {describe(message)}</p>;
+  const isUnread = message.isEncrypted || message.kind === UNREADABLE;
+  if (message.gone || isUnread) return <p class="text gone">{isUnread && <Icon name="lock" />} {describe(message)}</p>;
   if (message.viewOnce) {
     return message.senderUserId === context.session.me
       ? <p class="text gone"><Icon name="eye" /> To be opened once</p>
@@ -160,14 +162,12 @@ function Media({ context, message, handle }: { context: Context; message: Messag
   const [hasFailed, setFailed] = useState(false);
   const media = mediaOf(message);
   const name = media.name ?? "File";
-  const isSealed = media.sealing !== undefined;
   useEffect(() => {
-    if (isSealed || message.kind === "doc") return;
+    if (message.kind === "doc") return;
     let isHere = true;
-    context.session.address(handle).then((found) => isHere && setAddress(found), () => isHere && setFailed(true));
+    context.session.address(message).then((found) => isHere && setAddress(found), () => isHere && setFailed(true));
     return () => { isHere = false; };
   }, [handle]);
-  if (isSealed) return <p class="file"><Icon name="lock" /> {name}: encrypted content, which this client cannot open yet</p>;
   if (hasFailed) return <p class="file"><Icon name="file" /> {name} is not available</p>;
   if (message.kind === "image") return <Picture context={context} message={message} address={address} media={media} fail={() => setFailed(true)} />;
   if (message.kind === "video") {
@@ -179,9 +179,9 @@ function Media({ context, message, handle }: { context: Context; message: Messag
       </button>
     );
   }
-  if (message.kind === "audio") return <VoiceNote address={address} media={media} load={() => context.session.soundOf(handle)} />;
+  if (message.kind === "audio") return <VoiceNote address={address} media={media} load={() => context.session.soundOf(message)} />;
   return (
-    <button class="file" onClick={() => void download(context.session, handle, name).catch(context.fail)}>
+    <button class="file" onClick={() => void download(context.session, message, name).catch(context.fail)}>
       <span class="file-icon"><Icon name="file" /></span><span><b>{name}</b>{media.size !== undefined && <small>{sizeOf(media.size)}</small>}</span><Icon name="download" />
     </button>
   );
@@ -200,9 +200,9 @@ function Picture({ context, message, address, media, fail }: { context: Context;
 }
 
 /** Saves content as a file. */
-export async function download(session: Session, handle: string, name: string): Promise<void> {
+export async function download(session: Session, message: Message, name: string): Promise<void> {
   const link = document.createElement("a");
-  link.href = await session.address(handle);
+  link.href = await session.address(message);
   link.download = name;
   link.rel = "noreferrer";
   link.click();

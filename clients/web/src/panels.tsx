@@ -47,7 +47,12 @@ export function Thread({ context, root, members, close }: { context: Context; ro
   const last = replies.at(-1)?.sequence;
   useEffect(() => {
     const target = path`/conversations/${id}/threads/${root.messageId}`;
-    session.call<{ messages: LogEntry[] }>("GET", target).then((page) => setEarlier(fold(page.messages)), () => undefined);
+    // What is encrypted is read from the log on this device, not from the service.
+    session.call<{ messages: LogEntry[] }>("GET", target).then((page) => {
+      setEarlier(fold(page.messages.filter((one) => one.epoch === undefined)));
+      const first = page.messages.find((one) => one.epoch !== undefined);
+      return first && session.seek(id, first.sequence);
+    }).catch(() => undefined);
   }, []);
   useEffect(() => {
     end.current?.scrollIntoView({ block: "end" });

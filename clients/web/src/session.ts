@@ -1,12 +1,14 @@
 /** What the views show of one user's device, and what they can do. */
 import { batch, computed, signal, type Signal } from "@preact/signals";
 import {
-  addressOf, CallError, type ClientEvent, type ConversationSummary, directConversation, type EntryFrame, fold, type http, IndexedDbStore,
-  type LogEntry, type Message, type Outgoing, path, peerOf, searchStore, SharedClient, type socket, type Status, textOf, Timeline, upload, type Wanted,
+  addressOf, CallError, type ClientEvent, type ConversationSummary, directConversation, type EntryFrame, fold, type http, type LogEntry,
+  type Message, type Outgoing, path, peerOf, searchStore, type SharedClient, type socket, type Status, textOf, Timeline, UNREADABLE, upload, type Wanted,
 } from "@tidings/client";
+import type { Found } from "@tidings/client/secure";
 import { type Config, forgetUser, type Identity } from "./auth.ts";
 import { reasonOf } from "./parts.tsx";
 import { isQuiet } from "./quiet.ts";
+import { isSealed, openSecurely, Security } from "./security.ts";
 
 type Schemas = http.components["schemas"];
 type Presence = socket.components["schemas"]["UserPresence"];
@@ -74,6 +76,7 @@ const STARS_MAX = 50;
 const MEMBERS_MAX = 500;
 const MENTIONS_MAX = 64;
 const WATCHED_MAX = 100;
+const SEARCHED = 50;
 const FORWARD_BYTES_MAX = 16 * 1024 * 1024;
 
 export class Session {
@@ -93,6 +96,7 @@ export class Session {
   /** The last message that came, in words: for who hears the page. */
   readonly heardLast = signal("");
   readonly rows = computed(() => this.makeRows());
+  readonly security: Security;
   /** By conversation: up to where the user had read when it was opened. */
   readonly unreadFrom = new Map<string, number>();
   private readonly logs = new Map<string, { log: Timeline; shown: Signal<readonly Message[]> }>();
@@ -112,6 +116,7 @@ export class Session {
     this.tabs = new BroadcastChannel(`tidings-news-${identity.user}`);
     this.tabs.onmessage = ({ data }) => this.told(data as TabNews);
     this.drafts.value = JSON.parse(localStorage.getItem(this.draftsKey) ?? "{}") as Record<string, string>;
+    this.security = new Security(client, this.me, (text) => this.say(text));
     client.on((event) => this.heard(event));
   }
 
@@ -119,11 +124,9 @@ export class Session {
     const name = `tidings-device-${identity.user}`;
     const deviceId = localStorage.getItem(name) ?? `web:${crypto.randomUUID().slice(0, 13)}`;
     localStorage.setItem(name, deviceId);
-    const store = await IndexedDbStore.open(`tidings-${identity.user}`);
     // One of the user's tabs is connected, and works for all.
-    const client = new SharedClient({
-      url: config.httpUrl, socketUrl: config.socketUrl, deviceId, token: identity.token, store, name: `tidings-${identity.user}-${deviceId}`,
-    });
+    const client = await openSecurely(
+      { url: config.httpUrl, socketUrl: config.socketUrl, deviceId, token: identity.token }, identity.user, `tidings-${identity.user}-${deviceId}`);
     const session = new Session(client, identity, deviceId);
     await session.begin();
     return session;
@@ -160,6 +163,11 @@ export class Session {
       this.logs.set(id, known);
     }
     return known;
+  }
+
+  /** Whether a conversation is end-to-end encrypted already. */
+  isEncrypted(id: string): boolean {
+    return this.summaries.value.get(id)?.encrypted ?? false;
   }
 
   title(id: string): string {
@@ -272,17 +280,33 @@ export class Session {
 
   /** Passes a message on. Content belongs to one conversation, so it is uploaded again for each. */
   async forward(message: Message, ids: readonly string[]): Promise<void> {
-    const content = message.mediaHandle === undefined ? undefined : await this.content(message.mediaHandle);
+    const content = message.mediaHandle === undefined ? undefined : await this.content(message);
+    const { media, ...said } = (message.payload ?? {}) as { media?: { name?: string; sealing?: unknown; chunkBytes?: unknown } };
     for (const id of ids) {
-      const handle = content && { mediaHandle: await upload(this.client.http, id, content) };
+      let more: { mediaHandle: string; payload: object } | undefined;
+      if (content) {
+        const { sealing: _, chunkBytes: __, ...plain } = media ?? {};
+        const up = await this.put(id, content, plain.name, () => {});
+        more = { mediaHandle: up.mediaHandle, payload: { ...said, media: { ...plain, ...up.media } } };
+      }
       await this.send({
-        type: "message.send", conversationId: id, kind: message.kind, payload: message.payload, forwards: message.forwards + 1, ...handle,
+        type: "message.send", conversationId: id, kind: message.kind, payload: message.payload, forwards: message.forwards + 1, ...more,
       });
     }
   }
 
-  private async content(handle: string): Promise<Blob> {
-    const response = await fetch(await this.address(handle));
+  /** Uploads content, sealed where the conversation is encrypted, and says what the message is to say of it. */
+  private async put(
+    id: string, content: Blob, name: string | undefined, progress: (part: number) => void, signal?: AbortSignal,
+  ): Promise<{ mediaHandle: string; media: object }> {
+    if (await this.security.seals(id)) return this.security.upload(id, content, name, progress, signal);
+    const mediaHandle = await upload(this.client.http, id, content, progress, signal);
+    return { mediaHandle, media: { v: 1, ...(name ? { name } : {}), mime: content.type || "application/octet-stream", size: content.size } };
+  }
+
+  private async content(message: Message): Promise<Blob> {
+    if (isSealed(message)) return this.security.content(message);
+    const response = await fetch(await this.address(message));
     if (!response.ok) throw new Error("The content is not available any more.");
     const content = await response.blob();
     if (content.size > FORWARD_BYTES_MAX) throw new Error("The file is too large to be forwarded.");
@@ -310,20 +334,18 @@ export class Session {
     };
     const aborted = begin();
     const kind = ["image", "audio", "video"].find((one) => file.type.startsWith(`${one}/`)) ?? "doc";
-    const media = { v: 1, name: file.name, mime: file.type || "application/octet-stream", size: file.size, ...about };
-    upload(this.client.http, id, file, (part) => show({ part }), aborted)
-      .then((mediaHandle) => this.send({
-        type: "message.send", conversationId: id, kind, mediaHandle, payload: { ...(text ? { text } : {}), media }, ...mentionsIn(id, text),
+    this.put(id, file, file.name, (part) => show({ part }), aborted)
+      .then(({ mediaHandle, media }) => this.send({
+        type: "message.send", conversationId: id, kind, mediaHandle, payload: { ...(text ? { text } : {}), media: { ...media, ...about } }, ...mentionsIn(id, text),
       }))
       .then(() => show(undefined), (error: unknown) => { if (!aborted.aborted) show({ error: reasonOf(error) }); });
   }
 
   /** Opens what may be opened once. */
   async openOnce(message: Message): Promise<LogEntry> {
-    const target = path`/conversations/${message.conversationId}/messages/${message.messageId}/open`;
-    const answer = await this.client.http.call<{ message: LogEntry }>("POST", target, { query: { sequence: message.sequence } });
-    this.add(message.conversationId, [{ ...answer.message, payload: null, viewed: true }]);
-    return answer.message;
+    const entry = await this.client.ask<LogEntry>("open", message.conversationId, message.messageId, message.sequence);
+    this.add(message.conversationId, [{ ...entry, payload: null, viewed: true }]);
+    return entry;
   }
 
   setDraft(id: string, text: string): void {
@@ -337,8 +359,10 @@ export class Session {
     return `tidings-drafts-${this.me}`;
   }
 
-  /** Where content can be read; the same address for a quarter of an hour at most. */
-  address(handle: string): Promise<string> {
+  /** Where content can be read: of this page where it is sealed, else with the service, the same for a quarter of an hour at most. */
+  address(message: Message): Promise<string> {
+    if (isSealed(message)) return this.security.address(message);
+    const handle = message.mediaHandle ?? "";
     const known = this.addresses.get(handle);
     if (known) return known;
     const address = addressOf(this.client.http, handle);
@@ -349,7 +373,9 @@ export class Session {
   }
 
   /** What sound looks like, which the service makes of it; nothing where it does not. */
-  async soundOf(handle: string): Promise<Schemas["PreviewInfo"] | undefined> {
+  async soundOf(message: Message): Promise<Schemas["PreviewInfo"] | undefined> {
+    if (isSealed(message)) return undefined;
+    const handle = message.mediaHandle ?? "";
     for (let tries = 0; tries < PREVIEW_TRIES; tries += 1) {
       const preview = await this.call<Schemas["PreviewInfo"]>("GET", path`/media/${handle}/preview`);
       if (preview.status === "ready") return preview;
@@ -420,10 +446,17 @@ export class Session {
 
   /** One message as it is now, wherever it lies. */
   async message(id: string, messageId: string, sequence?: number): Promise<Message> {
-    const known = this.timeline(id).value.find((one) => one.messageId === messageId);
+    const here = () => this.timeline(id).value.find((one) => one.messageId === messageId);
+    const known = here();
     if (known) return known;
     const answer = await this.client.http.call<{ message: LogEntry }>(
       "GET", path`/conversations/${id}/messages/${messageId}`, { query: { sequence } });
+    if (answer.message.epoch !== undefined) {
+      // What is in it is known to this device alone.
+      await this.seek(id, answer.message.sequence);
+      const found = here();
+      if (found) return found;
+    }
     const edits = await this.client.http.call<{ messages: LogEntry[] }>(
       "GET", path`/conversations/${id}/messages/${messageId}/edits`, { query: { sequence: answer.message.sequence } });
     const [message] = fold([answer.message, ...edits.messages]);
@@ -504,8 +537,23 @@ export class Session {
   }
 
   /** Messages on this device that are as wanted, the latest first. */
-  search(wanted: Wanted): Promise<Message[]> {
-    return searchStore(this.client.store, wanted);
+  async search(wanted: Wanted): Promise<Message[]> {
+    const { text, conversationId, senderUserId: fromUserId, kind, since: afterMs, until: beforeMs, limit = SEARCHED } = wanted;
+    // Files are found by their names, which are not in the index of words.
+    const named = searchStore(this.client.store, wanted);
+    const query = { text, isPrefix: true, editsMax: 1, conversationId, fromUserId, kinds: kind ? [kind] : [], afterMs, beforeMs };
+    const found = text?.trim() ? await this.client.ask<Found[]>("search", query, limit) : [];
+    const messages = await Promise.all(found.map((one) => this.foundMessage(one)));
+    const all = new Map([...(await named), ...messages.flat()].map((one) => [`${one.conversationId} ${one.sequence}`, one]));
+    return [...all.values()].sort((one, other) => other.ts - one.ts).slice(0, limit);
+  }
+
+  /** What the index has found, as it is shown: with the text as of its last edit. */
+  private async foundMessage(found: Found): Promise<Message[]> {
+    const { conversationId, sequence, messageId, senderUserId, sentMs: ts, kind, text } = found;
+    const [kept] = await this.client.store.entries(conversationId, sequence + 1, 1);
+    const entry = kept?.messageId === messageId ? kept : { conversationId, sequence, messageId, senderUserId, senderDeviceId: "", clientMsgId: messageId, ts, clientTs: ts, opened: true };
+    return fold([{ ...entry, event: "message", kind, payload: { text } } as LogEntry]);
   }
 
   /** Ends the session of this device, and takes from it what it kept. */
@@ -519,7 +567,7 @@ export class Session {
     await this.client.stop();
     await this.client.store.clear();
     this.client.store.close();
-    for (const name of [`tidings-device-${this.me}`, this.draftsKey, this.nameKey, NOTIFY]) localStorage.removeItem(name);
+    for (const name of [`tidings-device-${this.me}`, this.draftsKey, this.nameKey, NOTIFY, this.security.kept]) localStorage.removeItem(name);
   }
 
   /** The user is signed out: the other tabs show that, too. */
@@ -568,9 +616,12 @@ export class Session {
     const known = this.summaries.value;
     const merged = conversations.map((one): ConversationSummary => {
       const before = known.get(one.conversationId);
-      if (!before || before.lastSequence <= one.lastSequence) return one;
+      if (!before) return one;
+      // It stays so, whatever the service says.
+      const encrypted = before.encrypted || one.encrypted ? { encrypted: true } : {};
+      if (before.lastSequence <= one.lastSequence) return { ...one, ...encrypted };
       const { lastSequence, lastTs, unread, mentions } = before;
-      return { ...one, lastSequence, lastTs, unread, mentions };
+      return { ...one, ...encrypted, lastSequence, lastTs, unread, mentions };
     });
     this.summaries.value = new Map([...known, ...merged.map((one) => [one.conversationId, one] as const)]);
     this.isListed.value = true;
@@ -801,7 +852,8 @@ const isSame = (one: Uint8Array, other: Uint8Array) => one.length === other.leng
 export function describe(message: Message, me = ""): string {
   if (message.gone === "deleted") return "This message was deleted";
   if (message.gone) return "This message is gone";
-  if (message.isEncrypted) return "Encrypted message";
+  if (message.isEncrypted) return "Waiting for this message";
+  if (message.kind === UNREADABLE) return "A message that this device cannot read";
   if (message.event === "membership") return describeMembership(message.payload, me);
   if (message.viewOnce) return "A message to open once";
   const text = textOf(message.payload);

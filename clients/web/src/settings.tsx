@@ -3,6 +3,7 @@ import { path } from "@tidings/client";
 import { Failure, USER_PATTERN, useTask } from "./dialogs.tsx";
 import { canInstall, install } from "./install.ts";
 import { Avatar, Confirm, dayOf, Dialog, Icon, IconButton, Tabs, timeOf } from "./parts.tsx";
+import { Linking } from "./linking.tsx";
 import { browserName, type Device, NOTIFY, type Session, type UserSettings } from "./session.ts";
 import { setTheme, theme } from "./theme.ts";
 
@@ -137,8 +138,13 @@ function Devices({ session }: { session: Session }) {
   const [devices, setDevices] = useState<readonly Device[]>();
   const [revoked, setRevoked] = useState<Device>();
   const [name, setName] = useState<string>();
+  const [linking, setLinking] = useState<"show" | "enter">();
+  const [keys, setKeys] = useState<ReadonlyMap<string, string>>(new Map());
   const { busy, error, run } = useTask();
-  const load = async () => setDevices((await session.devices()).devices);
+  const load = async () => {
+    setDevices((await session.devices()).devices);
+    setKeys(await session.security.keysOf(session.me));
+  };
   useEffect(() => run(load), []);
   const act = (task: () => Promise<unknown>) => run(async () => {
     await task();
@@ -146,6 +152,11 @@ function Devices({ session }: { session: Session }) {
   });
   return (
     <>
+      <div class="wide-buttons">
+        <button onClick={() => setLinking("enter")}><Icon name="device" /> Link a new device</button>
+        <button onClick={() => setLinking("show")}><Icon name="download" /> Get the history</button>
+      </div>
+      {linking && <Linking session={session} what={linking} close={() => setLinking(undefined)} done={() => run(load)} />}
       <Failure error={error} />
       <ul class="members">
         {devices?.map((device) => (
@@ -157,15 +168,15 @@ function Devices({ session }: { session: Session }) {
                   <input autofocus aria-label="Name of this device" required maxLength={64} value={name} onInput={(event) => setName(event.currentTarget.value)} /><button disabled={busy || !name.trim()}>Save</button>
                 </form>
               )
-              : <span class="grow"><b>{device.name || device.deviceId}</b><small class="muted">{device.current ? "This device" : device.lastSeen ? `Seen ${dayOf(device.lastSeen).toLowerCase()}, ${timeOf(device.lastSeen)}` : ""}</small></span>}
+              : <span class="grow"><b>{device.name || device.deviceId}</b><small class="muted">{device.current ? "This device" : device.lastSeen ? `Seen ${dayOf(device.lastSeen).toLowerCase()}, ${timeOf(device.lastSeen)}` : ""}{keys.has(device.deviceId) ? " · reads encrypted messages" : " · has no keys"}</small></span>}
             {device.current && name === undefined && <IconButton icon="edit" label="Rename this device" onClick={() => setName(device.name || browserName())} />}
             {!device.current && <button class="link" onClick={() => setRevoked(device)}>Sign out</button>}
           </li>
         ))}
       </ul>
       {revoked && (
-        <Confirm title={`Sign ${revoked.name || revoked.deviceId} out?`} action="Sign out" close={() => setRevoked(undefined)} act={() => act(() => session.call("DELETE", path`/devices/${revoked.deviceId}`))}>
-          It is refused from now on, and cannot come back by itself.
+        <Confirm title={`Sign ${revoked.name || revoked.deviceId} out?`} action="Sign out" close={() => setRevoked(undefined)} act={() => act(() => session.security.revoke(revoked.deviceId))}>
+          It is refused from now on, is taken out of your conversations, and cannot come back by itself.
         </Confirm>
       )}
     </>

@@ -27,8 +27,9 @@ export function Messages({ context, messages }: { context: Context; messages: re
     const byId = new Map(messages.map((one) => [one.messageId, one]));
     const replies = new Map<string, number>();
     for (const { threadRoot } of messages) if (threadRoot) replies.set(threadRoot, (replies.get(threadRoot) ?? 0) + 1);
-    // Replies of a thread stand there, and a commit after another says nothing new.
-    const shown = messages.filter((one, at) => !(one.threadRoot && byId.has(one.threadRoot)) && !(one.event === "commit" && messages[at - 1]?.event === "commit"));
+    // Replies of a thread stand there, and a commit after the first says nothing new.
+    const first = messages.find((one) => one.event === "commit");
+    const shown = messages.filter((one) => !(one.threadRoot && byId.has(one.threadRoot)) && (one.event !== "commit" || one === first));
     const firstUnread = unreadFrom === undefined ? undefined : shown.find((one) => one.sequence > unreadFrom && one.senderUserId !== session.me)?.messageId;
     return { byId, replies, shown, firstUnread, keys: shown.map((one) => one.messageId) };
   }, [messages, unreadFrom]);

@@ -16,7 +16,7 @@ export interface ViewerProps {
 }
 
 export function Viewer({ session, messages, first, close }: ViewerProps) {
-  const all = useMemo(() => messages.filter((one) => one.mediaHandle && (one.kind === "image" || one.kind === "video") && !one.gone && mediaOf(one).sealing === undefined), [messages]);
+  const all = useMemo(() => messages.filter((one) => one.mediaHandle && (one.kind === "image" || one.kind === "video") && !one.gone), [messages]);
   const [id, setId] = useState(first.messageId);
   const at = Math.max(0, all.findIndex((one) => one.messageId === id));
   const message = all[at] ?? first;
@@ -48,7 +48,7 @@ export function Viewer({ session, messages, first, close }: ViewerProps) {
             <IconButton icon="plus" label="Larger" disabled={zoom >= ZOOM_MAX} onClick={() => zoomBy(ZOOM_STEP)} />
           </>
         )}
-        <IconButton icon="download" label="Download" onClick={() => void download(session, message.mediaHandle ?? "", name).catch(() => undefined)} />
+        <IconButton icon="download" label="Download" onClick={() => void download(session, message, name).catch(() => undefined)} />
         <IconButton icon="close" label="Close" onClick={close} />
       </header>
       <Stage key={message.messageId} session={session} message={message} name={name} zoom={zoom} zoomBy={zoomBy} />
@@ -70,7 +70,7 @@ function Stage({ session, message, name, zoom, zoomBy }: { session: Session; mes
   const image = useRef<HTMLImageElement>(null);
   const drag = useRef<{ x: number; y: number; left: number; top: number } | undefined>(undefined);
   useEffect(() => {
-    session.address(message.mediaHandle ?? "").then(setAddress, () => setFailed(true));
+    session.address(message).then(setAddress, () => setFailed(true));
   }, []);
   useLayoutEffect(() => {
     const { current } = image;

@@ -14,7 +14,8 @@ browserTest("two users chat, with ticks, replies, reactions, edits, deletions an
   const one = await signIn(browser, alice);
   await startChat(one.page, bob);
   await write(one.page, "Hello, Bob");
-  await one.page.getByRole("img", { name: "Sent" }).waitFor();
+  // Nobody can read it before Bob has a device.
+  await one.page.getByRole("img", { name: "Waiting to be sent" }).waitFor();
   const other = await signIn(browser, bob);
   await one.page.getByRole("img", { name: "Delivered" }).waitFor();
   await other.page.getByText("Hello, Bob").click();

@@ -58,7 +58,19 @@ browserTest("a group that asks, mentions, pins, plans and is administered", asyn
   await page.keyboard.press("Escape");
   await shot(page, "group-light");
 
-  // Later, and taken back.
+  // Later, and taken back. The service keeps it until then: so only where the user writes in the clear.
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByRole("menuitem", { name: "Poll" }).waitFor();
+  assert.equal(await page.getByRole("menuitem", { name: "Send later" }).count(), 0);
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await page.getByRole("button", { name: "Notes to yourself" }).click();
+  await page.getByRole("main").getByRole("button", { name: "More", exact: true }).click();
+  await page.getByRole("menuitem", { name: "Write without encryption" }).click();
+  await shot(page, "in-the-clear-light");
+  await accessible(page, "writing in the clear");
+  await page.getByRole("button", { name: "Write in the clear" }).click();
+  await page.getByText("Not encrypted", { exact: true }).waitFor();
   await field.fill("Good morning, harbour");
   await page.getByRole("button", { name: "Add", exact: true }).click();
   await page.getByRole("menuitem", { name: "Send later" }).click();
@@ -75,6 +87,7 @@ browserTest("a group that asks, mentions, pins, plans and is administered", asyn
   await accessible(page, "scheduled messages");
   await page.getByRole("button", { name: "Do not send: Good morning, harbour" }).click();
   await page.getByText("Nothing waits to be sent").waitFor();
+  await page.getByRole("navigation").getByRole("button", { name: /Harbour/ }).click();
   await page.getByRole("main").getByRole("button", { name: "More", exact: true }).click();
   await page.getByRole("menuitem", { name: "Pinned messages" }).click();
   await page.getByRole("complementary", { name: "Pinned messages" }).getByText("Ahoy").waitFor();

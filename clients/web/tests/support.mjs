@@ -10,7 +10,7 @@ export const site = stack.oidcIssuer;
 
 const shots = new URL("../screenshots/", import.meta.url).pathname;
 mkdirSync(shots, { recursive: true });
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+export const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 export const hasBrowser = executablePath !== undefined;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const suffix = Math.random().toString(36).slice(2, 7);

@@ -18,11 +18,11 @@ export interface Attachment {
 
 /** Seals content and uploads it for a conversation. Answers its handle, and what the message is to say of it. */
 export async function uploadSealed(
-  calls: Http, conversationId: string, content: Blob, name: string | undefined, progress: (part: number) => void = () => {},
+  calls: Http, conversationId: string, content: Blob, name: string | undefined, progress: (part: number) => void = () => {}, signal?: AbortSignal,
 ): Promise<{ mediaHandle: string; media: Attachment }> {
   const sealing = newSealing();
   const mime = content.type || "application/octet-stream";
-  const mediaHandle = await upload(calls, conversationId, await seal(sealing, content), progress);
+  const mediaHandle = await upload(calls, conversationId, await seal(sealing, content), progress, signal);
   return { mediaHandle, media: { v: 1, ...(name === undefined ? {} : { name }), mime, size: content.size, sealing, chunkBytes: CHUNK_BYTES } };
 }
 
