@@ -45,8 +45,9 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
   }, [text]);
   const canSend = text.trim() !== "" || files.length > 0;
   const submit = () => {
-    const trimmed = text.trim();
-    if (!canSend) return;
+    // What stands in the field: a key may come before the state has followed it.
+    const trimmed = (area.current?.value ?? text).trim();
+    if (trimmed === "" && files.length === 0) return;
     if (files.length > 0) {
       // What is said stands under the first.
       files.forEach((file, index) => session.sendFile(id, file, index === 0 ? trimmed : ""));
@@ -54,6 +55,7 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
     } else if (editing) session.edit(editing, trimmed).catch(context.fail);
     else session.sendText(id, trimmed, { ...(replyTo ? { inReplyTo: replyTo.messageId } : {}), ...(threadRoot ? { threadRoot } : {}) }).catch(context.fail);
     setText("");
+    if (area.current) area.current.value = "";
     clear();
   };
   const stopEditing = () => {
@@ -70,7 +72,7 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
       event.preventDefault();
       setFiles?.([]);
       stopEditing();
-    } else if (event.key === "ArrowUp" && text === "" && editLast) {
+    } else if (event.key === "ArrowUp" && area.current?.value === "" && editLast) {
       event.preventDefault();
       editLast();
     }

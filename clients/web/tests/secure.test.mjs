@@ -133,7 +133,7 @@ browserTest("safety numbers are compared, and their change is told; devices are 
   await shot(other.page, "secure-devices-dark");
   await accessible(other.page, "devices, dark");
   await other.page.getByRole("button", { name: "Sign out", exact: true }).first().click();
-  await other.page.getByRole("dialog").getByRole("button", { name: "Sign out", exact: true }).last().click();
+  await other.page.getByRole("dialog", { name: /^Sign .* out\?$/ }).getByRole("button", { name: "Sign out", exact: true }).click();
   await tablet.page.getByText(/You were signed out of this device/).waitFor();
   await write(one.page, "Only for the first");
   await other.page.keyboard.press("Escape");
