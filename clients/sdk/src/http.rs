@@ -220,23 +220,7 @@ impl Http {
 
     /// Makes a call; `body` is told the number of the try. A refused token is renewed once.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Body<'_>>) -> Result<String, HttpError> {
-        let (mut tries, mut fresh) = (0, false);
-        loop {
-            tries += 1;
-            let error = match self.attempt(method.clone(), path, body, (tries, fresh), None).await {
-                Ok(text) => return Ok(text),
-                Err(error) => error,
-            };
-            if matches!(error, HttpError::Rejected { status: 401, .. }) && !fresh {
-                fresh = true;
-                tries -= 1;
-                continue;
-            }
-            let Some(patience) = patience(&error).filter(|_| tries < TRIES_MAX) else { return Err(error) };
-            let pause = patience + full_jitter(RETRY_BASE, RETRY_CAP, tries - 1, rand::random());
-            tracing::debug!(path, tries, ?error, ?pause, "trying again");
-            tokio::time::sleep(pause).await;
-        }
+        self.try_call(method, path, body, TRIES_MAX, None).await
     }
 
     /// Makes a call and does not try it again, but for a refused token; it may take longer than others where a time is given.
@@ -249,9 +233,33 @@ impl Http {
     ) -> Result<String, HttpError> {
         let write = |_: u32| Ok(body.unwrap_or_default().to_owned());
         let body: Option<Body<'_>> = if body.is_some() { Some(&write) } else { None };
-        match self.attempt(method.clone(), path, body, (1, false), timeout).await {
-            Err(HttpError::Rejected { status: 401, .. }) => self.attempt(method, path, body, (1, true), timeout).await,
-            answered => answered,
+        self.try_call(method, path, body, 1, timeout).await
+    }
+
+    async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Body<'_>>,
+        tries_max: u32,
+        timeout: Option<Duration>,
+    ) -> Result<String, HttpError> {
+        let (mut tries, mut fresh) = (0, false);
+        loop {
+            tries += 1;
+            let error = match self.attempt(method.clone(), path, body, (tries, fresh), timeout).await {
+                Ok(text) => return Ok(text),
+                Err(error) => error,
+            };
+            if matches!(error, HttpError::Rejected { status: 401, .. }) && !fresh {
+                fresh = true;
+                tries -= 1;
+                continue;
+            }
+            let Some(patience) = patience(&error).filter(|_| tries < tries_max) else { return Err(error) };
+            let pause = patience + full_jitter(RETRY_BASE, RETRY_CAP, tries - 1, rand::random());
+            tracing::debug!(path, tries, ?error, ?pause, "trying again");
+            tokio::time::sleep(pause).await;
         }
     }
 

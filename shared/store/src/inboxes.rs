@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::Client;
 use futures_util::future::try_join_all;
 use tidings_domain::{
     events::Kept,
-    ids::{FrameKey, Timestamp},
+    ids::FrameKey,
     limits::EVENTS_LIFE_MS,
     ports::{Inboxes, PortResult, Unavailable},
     session::Session,
@@ -44,7 +44,7 @@ impl DynamoInboxes {
     }
 
     async fn keep(&self, session: &Session, frame: &Kept) -> Result<(), Unavailable> {
-        let expires_at = Timestamp(session.expires_at.0).plus_ms(EVENTS_LIFE_MS);
+        let expires_at = session.expires_at.plus_ms(EVENTS_LIFE_MS);
         self.client
             .put_item()
             .table_name(&self.table)

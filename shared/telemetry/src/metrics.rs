@@ -41,16 +41,21 @@ impl Counts {
 
     /// Writes what was counted, a line each.
     pub fn write(&self) {
-        #[expect(clippy::disallowed_methods, reason = "this is the module that stamps metrics")]
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-        let mut out = std::io::stdout().lock();
-        for line in self.lines(now_ms) {
-            // A count that cannot be written is a count that is missing, and no reason to fail.
-            let _ = writeln!(out, "{line}");
-        }
-        let _ = out.flush();
+        write(|now_ms| self.lines(now_ms));
     }
+}
+
+/// Writes lines that are stamped with the time now.
+pub(crate) fn write<I: Iterator<Item = Value>>(lines: impl FnOnce(u64) -> I) {
+    #[expect(clippy::disallowed_methods, reason = "this is the module that stamps metrics")]
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    let mut out = std::io::stdout().lock();
+    for line in lines(now_ms) {
+        // A metric that cannot be written is a metric that is missing, and no reason to fail.
+        let _ = writeln!(out, "{line}");
+    }
+    let _ = out.flush();
 }
 
 #[cfg(test)]

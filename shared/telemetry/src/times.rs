@@ -1,13 +1,8 @@
 //! Times, in the embedded metric format.
 
-use std::{
-    io::Write as _,
-    time::{SystemTime, UNIX_EPOCH},
-};
-
 use serde_json::{Value, json};
 
-use crate::metrics::NAMESPACE;
+use crate::metrics::{self, NAMESPACE};
 
 /// CloudWatch takes so many values of a metric in a line.
 const VALUES_MAX: usize = 100;
@@ -43,15 +38,7 @@ impl Times {
 
     /// Writes them, a line for each hundred.
     pub fn write(&self) {
-        #[expect(clippy::disallowed_methods, reason = "this is the module that stamps metrics")]
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-        let mut out = std::io::stdout().lock();
-        for line in self.lines(now_ms) {
-            // A time that cannot be written is a time that is missing, and no reason to fail.
-            let _ = writeln!(out, "{line}");
-        }
-        let _ = out.flush();
+        metrics::write(|now_ms| self.lines(now_ms));
     }
 }
 
