@@ -57,6 +57,7 @@ fn start(artifact: &Path, handler: &str, runtime_api: &str, endpoint_url: &str) 
             ("SESSIONS_TABLE", "sessions"),
             ("DEVICES_TABLE", "devices"),
             ("TICKETS_TABLE", "tickets"),
+            ("LIMITS_TABLE", "limits"),
             ("EVENTS_STREAM", "events"),
             ("INGEST_STREAM", "ingest"),
             ("RACES_LOST_MAX", "3"),

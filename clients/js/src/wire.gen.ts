@@ -33,6 +33,10 @@ export namespace socket {
               epoch?: number;
               /** @description The field at fault, as a path. */
               field?: string;
+              /** @description With `rate_limited`: the limit. */
+              limit?: string;
+              /** @description With `forbidden`, and `rate_limited` by a group: the rule. */
+              rule?: string;
               /** @description With `stale_devices`: by user, how their devices are others than those that were encrypted for. */
               users?: {
                   [key: string]: components["schemas"]["StaleDevices"];
@@ -2151,6 +2155,10 @@ export namespace http {
               epoch?: number;
               /** @description The field at fault, as a path. */
               field?: string;
+              /** @description With `rate_limited`: the limit. */
+              limit?: string;
+              /** @description With `forbidden`, and `rate_limited` by a group: the rule. */
+              rule?: string;
               /** @description With `stale_devices`: by user, how their devices are others than those that were encrypted for. */
               users?: {
                   [key: string]: components["schemas"]["StaleDevices"];
@@ -3319,15 +3327,6 @@ export namespace http {
                   "application/json": components["schemas"]["Error"];
               };
           };
-          /** @description API Gateway throttles. */
-          Throttled: {
-              headers: {
-                  [name: string]: unknown;
-              };
-              content: {
-                  "application/json": components["schemas"]["GatewayError"];
-              };
-          };
           /** @description `too_large` */
           TooLarge: {
               headers: {
@@ -3398,7 +3397,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3432,7 +3431,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3463,7 +3462,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3493,7 +3492,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3530,7 +3529,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["StaleDevicesOrStaleEpochOrConflict"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3569,7 +3568,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3607,7 +3606,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3649,7 +3648,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3688,7 +3687,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               409: components["responses"]["Conflict"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3730,7 +3729,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3772,7 +3771,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3804,7 +3803,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3844,7 +3843,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3882,7 +3881,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3919,7 +3918,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3958,7 +3957,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -3997,7 +3996,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4034,7 +4033,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["StaleEpoch"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4063,7 +4062,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4101,7 +4100,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4132,7 +4131,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4164,7 +4163,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4204,7 +4203,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["Conflict"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4238,7 +4237,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4276,7 +4275,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4313,7 +4312,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["StaleEpoch"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4388,7 +4387,7 @@ export namespace http {
               403: components["responses"]["Forbidden"];
               409: components["responses"]["Conflict"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4420,7 +4419,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4450,7 +4449,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4488,7 +4487,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4520,7 +4519,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4559,7 +4558,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               409: components["responses"]["Conflict"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4592,7 +4591,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4629,7 +4628,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4667,7 +4666,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4701,7 +4700,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4733,7 +4732,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4774,7 +4773,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4811,7 +4810,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4844,7 +4843,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4876,7 +4875,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4912,7 +4911,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4945,7 +4944,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -4978,7 +4977,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5012,7 +5011,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5052,7 +5051,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["Conflict"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5085,7 +5084,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5121,7 +5120,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5153,7 +5152,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               409: components["responses"]["Conflict"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5187,7 +5186,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               409: components["responses"]["Conflict"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5221,7 +5220,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               409: components["responses"]["Conflict"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5261,7 +5260,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["Conflict"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5297,7 +5296,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5368,7 +5367,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               409: components["responses"]["StaleDevicesOrStaleEpoch"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5402,7 +5401,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5439,7 +5438,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["StaleEpoch"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5476,7 +5475,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["StaleEpoch"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5510,7 +5509,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5544,7 +5543,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5579,7 +5578,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5610,7 +5609,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               404: components["responses"]["NotFound"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5692,7 +5691,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5727,7 +5726,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5761,7 +5760,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5800,7 +5799,7 @@ export namespace http {
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5835,7 +5834,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5869,7 +5868,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5904,7 +5903,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5936,7 +5935,7 @@ export namespace http {
               400: components["responses"]["BadRequest"];
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -6008,7 +6007,7 @@ export namespace http {
               404: components["responses"]["NotFound"];
               409: components["responses"]["StaleEpoch"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };

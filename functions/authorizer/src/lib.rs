@@ -3,11 +3,16 @@
 //! Answers a policy with the identity that every later frame of the connection carries. A bad
 //! credential is 401, by the error that API Gateway wants; a revoked device is 403, by a denial.
 
+use futures_util::future::join;
 use serde_json::{Value, json};
 use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
-use tidings_domain::{ids::Sender, ports::BoxFuture};
+use tidings_domain::{
+    ids::Sender,
+    ports::{BoxFuture, Clock},
+    rate::{CONNECTS_PER_ADDRESS, Leases, settle},
+};
 use tidings_runtime::{Adapters, Function, FunctionError, Handshake, SystemClock, config::ConfigError};
-use tidings_store::{DynamoDevices, DynamoTickets};
+use tidings_store::{DynamoBuckets, DynamoDevices, DynamoTickets};
 use tracing::info;
 
 /// The function.
@@ -15,12 +20,30 @@ pub struct Authorizer {
     tokens: TokenVerifier,
     tickets: DynamoTickets,
     devices: DynamoDevices,
+    buckets: DynamoBuckets,
+    leases: Leases,
 }
 
 impl Authorizer {
     /// Builds the function from its configuration.
     pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
-        Ok(Self { tokens: adapters.tokens()?, tickets: adapters.tickets()?, devices: adapters.devices()? })
+        Ok(Self {
+            tokens: adapters.tokens()?,
+            tickets: adapters.tickets()?,
+            devices: adapters.devices()?,
+            buckets: adapters.buckets()?,
+            leases: Leases::default(),
+        })
+    }
+
+    /// Sockets are limited by the address that opens them. An authorizer can answer 401, 403 and 500 alone; the last is what
+    /// makes a client come back later.
+    async fn admit(&self, handshake: Handshake) -> Result<Value, FunctionError> {
+        let address = handshake.source_ip().map(|address| CONNECTS_PER_ADDRESS.of_address(address));
+        let admitted = self.leases.admit(address.as_slice(), SystemClock.now());
+        let of_address = admitted.map_err(|limited| FunctionError::Failed(limited.to_string()))?;
+        let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
+        join(self.authorize(handshake), settling).await.0
     }
 
     async fn authorize(&self, handshake: Handshake) -> Result<Value, FunctionError> {
@@ -45,7 +68,7 @@ impl Authorizer {
 
 impl Function for Authorizer {
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
-        Box::pin(async move { self.authorize(Handshake::parse(event)?).await })
+        Box::pin(async move { self.admit(Handshake::parse(event)?).await })
     }
 
     fn warm_up(&self) -> BoxFuture<'_, ()> {

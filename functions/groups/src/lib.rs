@@ -9,6 +9,7 @@ use tidings_domain::{
     limits::MEMBERS_PAGE_MAX,
     membership::{Command, GroupPorts, change, create, group_of, members_page},
     ports::{BoxFuture, Clock},
+    rate::{GROUPS_PER_USER, INVITES_PER_USER, JOINS_PER_USER, Limit, take},
 };
 use tidings_protocol::{
     ErrorCode, convert,
@@ -19,7 +20,7 @@ use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia};
+use tidings_store::{DynamoBuckets, DynamoConversations, DynamoLog, DynamoMedia};
 use uuid::Uuid;
 
 /// The function.
@@ -29,6 +30,7 @@ pub struct Groups {
     conversations: DynamoConversations,
     media: DynamoMedia,
     bus: KinesisBus,
+    buckets: DynamoBuckets,
     push_members_max: usize,
 }
 
@@ -41,6 +43,7 @@ impl Groups {
             conversations: adapters.conversations()?,
             media: adapters.media()?,
             bus: adapters.bus()?,
+            buckets: adapters.buckets()?,
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
     }
@@ -79,6 +82,7 @@ impl Groups {
             }
             "GET /invites/{token}" => {
                 let token = convert::invite_token(request.path("token"))?;
+                self.limit(JOINS_PER_USER, &caller).await?;
                 let preview = invites::preview(self.ports(), &caller.user, &token).await?;
                 Ok(HttpAnswer::json(&convert::invite_preview(&token.group, &preview)))
             }
@@ -98,6 +102,7 @@ impl Groups {
     async fn invite(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
         let conversation = group(request)?;
         let terms = convert::invite_terms(request.body::<InviteCreate>()?)?;
+        self.limit(INVITES_PER_USER, caller).await?;
         let secret = invite_secret()?;
         let invite = invites::make_invite(self.ports(), &caller.user, &conversation, terms, secret).await?;
         Ok(HttpAnswer::json(&convert::invite_info(&conversation, &invite, SystemClock.now())))
@@ -110,6 +115,7 @@ impl Groups {
 
     async fn join(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
         let token = convert::invite_token(request.path("token"))?;
+        self.limit(JOINS_PER_USER, caller).await?;
         let admission = invites::join(self.ports(), caller, &token).await?;
         let group = match admission {
             Admission::Member => {
@@ -134,6 +140,7 @@ impl Groups {
         // Without a name of the caller's, each call makes another group.
         body.client_group_id.get_or_insert_with(|| Uuid::new_v4().to_string());
         let wanted = convert::create_request(body)?;
+        self.limit(GROUPS_PER_USER, caller).await?;
         let conversation = ConversationId::group_of(caller, &wanted.client_group_id);
         create(self.ports(), caller, &conversation, wanted.settings, wanted.members).await?;
         self.info(&conversation, caller).await
@@ -167,6 +174,10 @@ impl Groups {
         let (members, has_more) =
             members_page(self.ports(), &caller.user, &group(request)?, after.as_ref(), limit).await?;
         Ok(HttpAnswer::json(&convert::member_page(&members, has_more)))
+    }
+
+    async fn limit(&self, limit: Limit, caller: &Sender) -> Result<(), Failure> {
+        Ok(take(&self.buckets, &SystemClock, &limit.of_user(&caller.user)).await?)
     }
 
     fn ports(&self) -> GroupPorts<'_> {

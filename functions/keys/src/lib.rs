@@ -14,7 +14,7 @@ use tidings_protocol::{ErrorCode, ParseError, convert, keys};
 use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock, config::ConfigError,
 };
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoMailboxes, DynamoSessions};
+use tidings_store::{DynamoBuckets, DynamoConversations, DynamoDevices, DynamoMailboxes, DynamoSessions};
 
 /// The function.
 pub struct Keys {
@@ -24,6 +24,7 @@ pub struct Keys {
     conversations: DynamoConversations,
     sessions: DynamoSessions,
     gateway: ApiGateway,
+    buckets: DynamoBuckets,
 }
 
 impl Keys {
@@ -36,6 +37,7 @@ impl Keys {
             conversations: adapters.conversations()?,
             sessions: adapters.sessions()?,
             gateway: adapters.gateway()?,
+            buckets: adapters.buckets()?,
         })
     }
 
@@ -114,7 +116,13 @@ impl Keys {
     }
 
     fn ports(&self) -> KeyPorts<'_> {
-        KeyPorts { keys: &self.devices, sessions: &self.sessions, gateway: &self.gateway, clock: &SystemClock }
+        KeyPorts {
+            keys: &self.devices,
+            buckets: &self.buckets,
+            sessions: &self.sessions,
+            gateway: &self.gateway,
+            clock: &SystemClock,
+        }
     }
 }
 

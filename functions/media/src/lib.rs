@@ -9,6 +9,7 @@ use tidings_domain::{
         PreviewView, UploadPorts, ViewPorts, abandon, complete, offer, parts, preview, sign_parts, view, view_by_invite,
     },
     ports::BoxFuture,
+    rate::{UPLOADS_PER_USER, take},
 };
 use tidings_media::S3Objects;
 use tidings_protocol::{
@@ -18,7 +19,7 @@ use tidings_protocol::{
 use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock, config::ConfigError,
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal};
+use tidings_store::{DynamoBuckets, DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal};
 
 /// The function.
 pub struct Media {
@@ -29,6 +30,7 @@ pub struct Media {
     rows: DynamoMedia,
     objects: S3Objects,
     previews: SqsPreviewQueue,
+    buckets: DynamoBuckets,
 }
 
 impl Media {
@@ -42,6 +44,7 @@ impl Media {
             rows: adapters.media()?,
             objects: adapters.readable_objects()?,
             previews: adapters.previews()?,
+            buckets: adapters.buckets()?,
         })
     }
 
@@ -72,7 +75,9 @@ impl Media {
     async fn presign(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
         let body: PresignRequest = request.body()?;
         let (conversation, blob) = convert::presign_request(&body)?;
-        let offer = offer(self.uploads(), &caller.user, &conversation, &blob?).await?;
+        let blob = blob?;
+        take(&self.buckets, &SystemClock, &UPLOADS_PER_USER.of_user(&caller.user)).await?;
+        let offer = offer(self.uploads(), &caller.user, &conversation, &blob).await?;
         Ok(HttpAnswer::json(&convert::presigned(&offer)))
     }
 

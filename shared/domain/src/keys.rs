@@ -16,11 +16,12 @@ use tracing::{info, warn};
 use crate::{
     ids::{DeviceId, Sender, Timestamp, UserId},
     limits::{
-        DEVICE_SET_ATTEMPTS_MAX, KEY_PACKAGES_LOW, KEY_PACKAGES_MAX, KEY_TAKES_PER_TAKER_MAX, KEY_TAKES_PER_TARGET_MAX,
-        KEY_TAKES_WINDOW_MS, KEYED_DEVICES_MAX, REMOVED_DEVICES_MAX, TAKE_ATTEMPTS_MAX, TAKE_CANDIDATES,
+        DEVICE_SET_ATTEMPTS_MAX, KEY_PACKAGES_LOW, KEY_PACKAGES_MAX, KEYED_DEVICES_MAX, REMOVED_DEVICES_MAX,
+        TAKE_ATTEMPTS_MAX, TAKE_CANDIDATES,
     },
     notice::{DeviceChange, Notice},
     ports::{Clock, Gateway, KeyDirectory, Sessions, Unavailable},
+    rate::{self, Buckets, KEY_TAKES_PER_TARGET, KEY_TAKES_PER_USER, LimitError},
     send::Refusal,
     session::Session,
     sessions::tell,
@@ -214,11 +215,8 @@ pub enum KeyError {
         count: usize,
     },
     /// The caller has taken as many as they may for now.
-    #[error("too many keys taken")]
-    TooManyTakes {
-        /// When to come back, in milliseconds.
-        retry_after_ms: u64,
-    },
+    #[error(transparent)]
+    Limited(#[from] LimitError),
     /// Many devices of the user change at once.
     #[error("too many changes at once")]
     Contended,
@@ -232,6 +230,8 @@ pub enum KeyError {
 pub struct KeyPorts<'a> {
     /// The keys.
     pub keys: &'a dyn KeyDirectory,
+    /// What takes are charged to.
+    pub buckets: &'a dyn Buckets,
     /// Live sockets.
     pub sessions: &'a dyn Sessions,
     /// The sockets.
@@ -312,13 +312,8 @@ pub async fn take(
     only: &BTreeSet<DeviceId>,
 ) -> Result<(DeviceSet, Vec<KeyBundle>), KeyError> {
     let now = ports.clock.now();
-    let window = now.0 / KEY_TAKES_WINDOW_MS;
-    let (all, of_user) = (KEY_TAKES_PER_TAKER_MAX, KEY_TAKES_PER_TARGET_MAX);
-    let is_within = ports.keys.note_take(taker, None, window, all).await?
-        && ports.keys.note_take(taker, Some(user), window, of_user).await?;
-    if !is_within {
-        return Err(KeyError::TooManyTakes { retry_after_ms: (window + 1) * KEY_TAKES_WINDOW_MS - now.0 });
-    }
+    rate::take(ports.buckets, ports.clock, &KEY_TAKES_PER_USER.of_user(taker)).await?;
+    rate::take(ports.buckets, ports.clock, &KEY_TAKES_PER_TARGET.of_pair(taker, user)).await?;
     let set = ports.keys.device_set(user).await?;
     let wanted = set.devices.iter().filter(|(device, _)| only.is_empty() || only.contains(*device));
     let takes = wanted.map(|(device, keyed)| {

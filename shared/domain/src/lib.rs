@@ -37,6 +37,7 @@ pub mod presence;
 pub mod projector;
 pub mod push;
 pub mod quiet;
+pub mod rate;
 pub mod receipts;
 pub mod repair;
 pub mod schedule;

@@ -224,12 +224,6 @@ pub const KEY_PACKAGES_LOW: usize = 20;
 pub const TAKE_CANDIDATES: usize = 25;
 /// Tries of one take, before the last resort is given.
 pub const TAKE_ATTEMPTS_MAX: u32 = 8;
-/// Takes are counted for so long, in milliseconds: an hour.
-pub const KEY_TAKES_WINDOW_MS: u64 = 3600 * 1000;
-/// Takes of one user in an hour.
-pub const KEY_TAKES_PER_TAKER_MAX: u64 = 600;
-/// Takes of one user from one other in an hour.
-pub const KEY_TAKES_PER_TARGET_MAX: u64 = 20;
 /// Users of whose devices one message says for which it was encrypted.
 pub const DEVICE_VERSIONS_MAX: usize = 64;
 /// Devices that one commit welcomes.
@@ -345,3 +339,9 @@ pub const SEARCH_WITHDRAWAL_MS: u64 = 30_000;
 /// The index for search remembers for so long that a message is gone, in milliseconds: two days, as long as a stream
 /// may bring it again.
 pub const SEARCH_GONE_MS: u64 = 48 * 3600 * 1000;
+
+/// Buckets of which a function remembers what it let in.
+pub const RATE_LEASES_MAX: usize = 30_000;
+/// A bucket that could not be charged is not tried again for so long, in milliseconds: many times what a try may take, for
+/// the work beside it waits as long.
+pub const RATE_RETRY_MS: u64 = 30_000;

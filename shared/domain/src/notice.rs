@@ -6,6 +6,7 @@ use crate::{
     log::Entry,
     mailbox::Mail,
     personal::PersonalItem,
+    rate::Slowdown,
     send::SendAnswer,
     stream::Receipt,
 };
@@ -48,6 +49,8 @@ pub enum Notice {
         /// How.
         change: DeviceChange,
     },
+    /// The device is to send less for a while, or may send as before.
+    Slower(Slowdown),
     /// The device has few key packages left.
     KeysLow {
         /// How many.

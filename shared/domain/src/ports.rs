@@ -503,15 +503,6 @@ pub trait KeyDirectory: Send + Sync {
 
     /// That package, whether it has expired or not; strongly consistent.
     fn last_resort<'a>(&'a self, device: &'a Sender, identity: &'a str) -> PortResult<'a, Option<KeyPackage>>;
-
-    /// Counts a take in a window of time, from one user or from all; false where there were so many already.
-    fn note_take<'a>(
-        &'a self,
-        taker: &'a UserId,
-        from: Option<&'a UserId>,
-        window: u64,
-        count_max: u64,
-    ) -> PortResult<'a, bool>;
 }
 
 /// Mailboxes of devices.

@@ -19,6 +19,8 @@ pub struct HttpRequest {
     /// Method and path of the route, for example `GET /sync`.
     pub route_key: String,
     #[serde(default)]
+    request_context: Option<Context>,
+    #[serde(default)]
     headers: HashMap<String, String>,
     #[serde(default)]
     query_string_parameters: Option<HashMap<String, String>>,
@@ -30,6 +32,17 @@ pub struct HttpRequest {
     is_base64_encoded: bool,
 }
 
+#[derive(Clone, Debug, Deserialize)]
+struct Context {
+    http: Option<HttpContext>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HttpContext {
+    source_ip: Option<String>,
+}
+
 impl HttpRequest {
     /// Reads the event.
     pub fn parse(event: Value) -> Result<Self, EventError> {
@@ -39,6 +52,11 @@ impl HttpRequest {
     /// A header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The address that the request comes from, as API Gateway saw it.
+    pub fn source_ip(&self) -> Option<&str> {
+        self.request_context.as_ref()?.http.as_ref()?.source_ip.as_deref()
     }
 
     /// The token of `Authorization: Bearer`.

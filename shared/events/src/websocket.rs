@@ -70,9 +70,22 @@ pub struct Handshake {
     /// What is asked for, to be named in the policy.
     pub method_arn: String,
     #[serde(default)]
+    request_context: Option<HandshakeContext>,
+    #[serde(default)]
     headers: Option<HashMap<String, String>>,
     #[serde(default)]
     query_string_parameters: Option<HashMap<String, String>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct HandshakeContext {
+    identity: Option<Identity>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    source_ip: Option<String>,
 }
 
 impl Handshake {
@@ -84,6 +97,11 @@ impl Handshake {
     /// A query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query_string_parameters.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// The address that it comes from, as API Gateway saw it.
+    pub fn source_ip(&self) -> Option<&str> {
+        self.request_context.as_ref()?.identity.as_ref()?.source_ip.as_deref()
     }
 
     /// The token of `Authorization: Bearer`.

@@ -22,7 +22,6 @@ pub(crate) struct Keys {
     packages: BTreeMap<Holder, BTreeMap<String, KeyPackage>>,
     taken: BTreeSet<(Holder, String)>,
     last_resorts: BTreeMap<Holder, KeyPackage>,
-    takes: BTreeMap<(UserId, Option<UserId>, u64), u64>,
     mail: BTreeMap<Sender, BTreeMap<MailId, Mail>>,
     dropped: BTreeMap<Sender, u64>,
     inboxes: BTreeMap<(Sender, ConnectionId), BTreeMap<FrameKey, Kept>>,
@@ -147,22 +146,6 @@ impl KeyDirectory for World {
         Box::pin(self.call("read_last_resort", move |state| {
             state.meter.query(Rate::Strong, || 0);
             state.keys.last_resorts.get(&holder(device, identity)).cloned()
-        }))
-    }
-
-    fn note_take<'a>(
-        &'a self,
-        taker: &'a UserId,
-        from: Option<&'a UserId>,
-        window: u64,
-        count_max: u64,
-    ) -> PortResult<'a, bool> {
-        Box::pin(self.call("note_key_take", move |state| {
-            state.meter.write(|| 0);
-            let count = state.keys.takes.entry((taker.clone(), from.cloned(), window)).or_default();
-            let is_within = *count < count_max;
-            *count += u64::from(is_within);
-            is_within
         }))
     }
 }

@@ -5,6 +5,7 @@
 //! interleave follows from the seed alone.
 
 mod annotations;
+mod buckets;
 mod changes;
 mod consistency;
 mod faults;

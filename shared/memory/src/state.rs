@@ -91,6 +91,8 @@ pub(crate) struct State {
     pub(crate) devices: BTreeMap<Sender, Device>,
     pub(crate) pushing: Pushing,
     pub(crate) keys: Keys,
+    /// When token buckets are full again, in microseconds.
+    pub(crate) buckets: BTreeMap<String, u64>,
     pub(crate) notes: Notes,
     pub(crate) shelf: Shelf,
     pub(crate) tickets: BTreeMap<String, Grant>,

@@ -22,6 +22,7 @@ macro_rules! in_memory {
                 marks: &world,
                 rules: &world,
                 personal: &world,
+                buckets: &world,
                 tickets: &world,
                 annotations: &world,
                 eraser: &world,

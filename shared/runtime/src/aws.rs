@@ -16,8 +16,8 @@ use tidings_media::{Cdn, S3Objects};
 use tidings_opensearch::OpenSearch;
 use tidings_push::{Applications, Origins, PushServices, Sns, VapidKey, WebPush};
 use tidings_store::{
-    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes, DynamoMedia,
-    DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
+    DynamoAnnotations, DynamoBuckets, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes,
+    DynamoMedia, DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
 };
 
 use crate::{
@@ -101,6 +101,11 @@ impl Adapters {
     /// Connect tickets.
     pub fn tickets(&self) -> Result<DynamoTickets, ConfigError> {
         Ok(DynamoTickets::new(self.dynamodb(), config::text("TICKETS_TABLE")?))
+    }
+
+    /// Token buckets.
+    pub fn buckets(&self) -> Result<DynamoBuckets, ConfigError> {
+        Ok(DynamoBuckets::new(self.dynamodb(), config::text("LIMITS_TABLE")?))
     }
 
     /// Rows about single messages.

@@ -3,14 +3,16 @@
 //! The functions verify the bearer token themselves. An authorizer of API Gateway could only answer
 //! 403, with a body of its own, and would cost a second invocation.
 
+use futures_util::future::join;
 use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
 use tidings_domain::{
     ids::{DeviceId, Sender},
     ports::{Clock, Devices},
+    rate::{CALLS_PER_ADDRESS, CALLS_PER_USER, Leases, settle},
 };
 use tidings_events::HttpRequest;
 use tidings_protocol::ParseError;
-use tidings_store::{DynamoDevices, DynamoTickets};
+use tidings_store::{DynamoBuckets, DynamoDevices, DynamoTickets};
 
 use crate::{aws::Adapters, clock::SystemClock, config::ConfigError, failure::Failure};
 
@@ -22,16 +24,36 @@ pub struct Callers {
     tokens: TokenVerifier,
     tickets: DynamoTickets,
     devices: DynamoDevices,
+    buckets: DynamoBuckets,
+    leases: Leases,
 }
 
 impl Callers {
     /// Builds the verifier from its configuration.
     pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
-        Ok(Self { tokens: adapters.tokens()?, tickets: adapters.tickets()?, devices: adapters.devices()? })
+        Ok(Self {
+            tokens: adapters.tokens()?,
+            tickets: adapters.tickets()?,
+            devices: adapters.devices()?,
+            buckets: adapters.buckets()?,
+            leases: Leases::default(),
+        })
     }
 
-    /// The user, by the bearer token, and the device that the request names; a new one is made known.
+    /// The user, by the bearer token, and the device that the request names; a new one is made known. Calls are limited by
+    /// address, before anything is looked at, and by user.
     pub async fn verify(&self, request: &HttpRequest) -> Result<Sender, Failure> {
+        let address = request.source_ip().map(|address| CALLS_PER_ADDRESS.of_address(address));
+        let of_address = self.leases.admit(address.as_slice(), SystemClock.now())?;
+        let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
+        let (caller, _) = join(self.identify(request), settling).await;
+        let caller = caller?;
+        let of_user = self.leases.admit(&[CALLS_PER_USER.of_user(&caller.user)], SystemClock.now())?;
+        settle(&self.buckets, &SystemClock, &self.leases, &of_user).await;
+        Ok(caller)
+    }
+
+    async fn identify(&self, request: &HttpRequest) -> Result<Sender, Failure> {
         let device = request.header("x-device-id").unwrap_or(UNNAMED_DEVICE);
         if let Err(error) = DeviceId::parse(device) {
             return Err(ParseError::field("X-Device-Id", format_args!("must be {}", error.rule)).into());

@@ -17,7 +17,7 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 49] = [
+pub const VARIABLES: [&str; 50] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",
@@ -26,6 +26,7 @@ pub const VARIABLES: [&str; 49] = [
     "MAILBOXES_TABLE",
     "INBOXES_TABLE",
     "TICKETS_TABLE",
+    "LIMITS_TABLE",
     "ANNOTATIONS_TABLE",
     "TIMERS_TABLE",
     "MEDIA_TABLE",

@@ -3,14 +3,28 @@
 
 use tidings_auth::{ConnectError, SecretError, TicketError};
 use tidings_domain::{
-    blocks::BlockError, chain, devices::DeviceError, events::EventsError, history::ReadError, ids::ClientMsgId,
-    keys::KeyError, mailbox::MailError, media::MediaError, membership::GroupError, messages::MessageError,
-    personal::PersonalError, ports::Unavailable, receipts::ReceiptError, schedule::ScheduleError, send::SendError,
+    blocks::BlockError,
+    chain,
+    devices::DeviceError,
+    events::EventsError,
+    history::ReadError,
+    ids::ClientMsgId,
+    keys::KeyError,
+    mailbox::MailError,
+    media::MediaError,
+    membership::GroupError,
+    messages::MessageError,
+    personal::PersonalError,
+    ports::Unavailable,
+    rate::{LimitError, RateLimited},
+    receipts::ReceiptError,
+    schedule::ScheduleError,
+    send::SendError,
     sync::SyncError,
 };
 use tidings_protocol::{
     ErrorCode, ErrorFrame, ParseError,
-    convert::{avatar_refusal_frame, media_error_frame, refusal_frame, rule_frame},
+    convert::{avatar_refusal_frame, limited_frame, media_error_frame, refusal_frame, rule_frame},
 };
 use tracing::error;
 
@@ -191,6 +205,21 @@ impl From<DeviceError> for Failure {
     }
 }
 
+impl From<RateLimited> for Failure {
+    fn from(limited: RateLimited) -> Self {
+        Self(Box::new(limited_frame(limited)))
+    }
+}
+
+impl From<LimitError> for Failure {
+    fn from(error: LimitError) -> Self {
+        match &error {
+            LimitError::Limited(limited) => (*limited).into(),
+            LimitError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         match &error {
@@ -199,13 +228,9 @@ impl From<KeyError> for Failure {
             KeyError::TooManyPackages { .. } => {
                 Self::of_field(ErrorCode::TooLarge, "keyPackages", format!("keyPackages: {error}"))
             }
-            KeyError::TooManyTakes { retry_after_ms } => {
-                let mut frame = ErrorFrame::new(ErrorCode::RateLimited, error.to_string());
-                frame.retry_after_ms = Some(*retry_after_ms);
-                Self(Box::new(frame))
-            }
+            KeyError::Limited(LimitError::Limited(limited)) => (*limited).into(),
             KeyError::Contended => Self::crowded(),
-            KeyError::Unavailable(source) => Self::passing(source),
+            KeyError::Unavailable(source) | KeyError::Limited(LimitError::Unavailable(source)) => Self::passing(source),
         }
     }
 }

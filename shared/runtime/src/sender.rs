@@ -1,12 +1,16 @@
 //! The write path on AWS, for a socket's frame and for an HTTP call alike.
 
+use futures_util::future::join;
 use tidings_bus::{KinesisBus, KinesisIngest};
 use tidings_domain::{
     ids::Sender,
     limits::APPEND_ATTEMPTS_MAX,
+    notice::Notice,
     personal::{PersonalPorts, hide},
-    ports::BoxFuture,
+    ports::{BoxFuture, Clock, Gateway},
+    rate::{Leases, RateLimited, Settlement, Slowed, settle, uses_of_send},
     send::{AnswerTo, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, TargetRef, Windows, send, send_about},
+    sessions::Socket,
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
@@ -14,7 +18,9 @@ use tidings_protocol::{
     convert::{AboutRequest, commit_request, delete_request, message_sent, send_request},
     keys::MessageCommit,
 };
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions};
+use tidings_store::{
+    DynamoBuckets, DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions,
+};
 use tracing::info;
 
 use crate::{
@@ -38,6 +44,10 @@ pub struct MessageSender {
     media: DynamoMedia,
     gateway: ApiGateway,
     personal: DynamoPersonal,
+    buckets: DynamoBuckets,
+    leases: Leases,
+    slowed: Slowed,
+    send_window: u32,
     express_sockets_max: usize,
     races_lost_max: u32,
     known: KnownTails,
@@ -57,6 +67,10 @@ impl MessageSender {
             media: adapters.media()?,
             gateway: adapters.gateway()?,
             personal: adapters.personal()?,
+            buckets: adapters.buckets()?,
+            leases: Leases::default(),
+            slowed: Slowed::default(),
+            send_window: config::session_terms()?.send_window,
             express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
             races_lost_max: config::number("RACES_LOST_MAX", 0, APPEND_ATTEMPTS_MAX - 1)?,
             known: KnownTails::default(),
@@ -159,12 +173,15 @@ impl MessageSender {
     }
 
     async fn append(&self, request: SendRequest, about: Option<TargetRef>) -> Result<Option<MessageSent>, Failure> {
-        let (ports, terms) = (self.ports(), self.terms());
         let conversation = request.draft.conversation.clone();
-        let outcome = match about {
-            None => send(ports, terms, &request).await?,
-            Some(about) => Box::pin(send_about(ports, terms, self.windows, about, request)).await?,
-        };
+        let sender = request.draft.sender.clone();
+        let uses = uses_of_send(&sender, &conversation);
+        let settlements = self.leases.admit(&uses, SystemClock.now())?;
+        let socket = request.answer_to.as_ref().map(|answer_to| answer_to.socket.clone());
+        // Charged beside the work, so that it takes no time. What is let in by now is let in.
+        let (outcome, ()) =
+            join(self.append_admitted(request, about), Box::pin(self.charge(socket.as_ref(), &settlements))).await;
+        let outcome = outcome?;
         let Outcome::Sent(sent) = outcome else {
             info!(%conversation, "left to the batch sequencer");
             return Ok(None);
@@ -173,6 +190,32 @@ impl MessageSender {
             info!(races_lost = sent.races_lost, %conversation, "races lost");
         }
         Ok(Some(message_sent(&sent)))
+    }
+
+    async fn append_admitted(&self, request: SendRequest, about: Option<TargetRef>) -> Result<Outcome, Failure> {
+        let (ports, terms) = (self.ports(), self.terms());
+        Ok(match about {
+            None => send(ports, terms, &request).await?,
+            Some(about) => Box::pin(send_about(ports, terms, self.windows, about, request)).await?,
+        })
+    }
+
+    /// Charges what was let in. A device that floods is told to slow down, and when that is over.
+    async fn charge(&self, socket: Option<&Socket>, settlements: &[Settlement]) {
+        if settlements.is_empty() {
+            return;
+        }
+        let limited = settle(&self.buckets, &SystemClock, &self.leases, settlements).await;
+        if let Some(RateLimited { limit, retry_after_ms }) = limited {
+            info!(limit, retry_after_ms, "refused from now on");
+        }
+        let Some(socket) = socket else { return };
+        let now = SystemClock.now();
+        let Some(slower) = self.slowed.after(&socket.owner, limited, self.send_window, now) else { return };
+        // Whoever is not told is refused with a time to come back.
+        if let Err(error) = self.gateway.post(&socket.session(now, 0), &Notice::Slower(slower)).await {
+            info!(%error, "not told to slow down");
+        }
     }
 
     /// Takes a message back for its reader alone: nothing is appended, all devices of the user are told.

@@ -257,6 +257,7 @@ impl Checker {
             | Notice::Hidden { .. }
             | Notice::Mail(_)
             | Notice::Device { .. }
+            | Notice::Slower(_)
             | Notice::KeysLow { .. } => Ok(()),
             Notice::Settings(settings) if settings.member.user == to.user => Ok(()),
             Notice::Settings(settings) => {

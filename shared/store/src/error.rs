@@ -33,6 +33,9 @@ pub enum StoreError {
     /// The SDK refused to build a request.
     #[error("request cannot be built")]
     Build(#[from] aws_sdk_dynamodb::error::BuildError),
+    /// Others wrote the same row each time.
+    #[error("too many writers of one row")]
+    Contended,
     /// Keys were left unread after several tries.
     #[error("keys left unprocessed")]
     Unprocessed,

@@ -6,7 +6,6 @@
 //! | `f#`, user, `#`, device | 16 digits of the hash of the identity, `#`, hash of the package | a package that nobody has taken: `kp`, `exp` |
 //! | `f#`, user, `#`, device | `last#` and those digits | the last resort: `kh` its hash, `kp`, `exp` |
 //! | `g#`, user, `#`, device | as the package | it was taken; goes with the package's time |
-//! | `l#` and a user | window, `#`, other user or nothing | `n` takes |
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,13 +20,12 @@ use sha2::{Digest, Sha256};
 use tidings_domain::{
     ids::{DeviceId, Sender, Timestamp, UserId},
     keys::{DeviceSet, KeyPackage, KeyedDevice, SetChange},
-    limits::KEY_TAKES_WINDOW_MS,
     ports::{DeviceSets, KeyDirectory, PortResult, Unavailable},
 };
 
 use crate::{
     DynamoDevices, StoreError,
-    error::{failed, transact, update_held},
+    error::{failed, transact},
     item::{Item, batch_get, n, number, s, text},
 };
 
@@ -316,30 +314,6 @@ impl DynamoDevices {
         let package = answer.item.as_ref().map(|item| package_called(text(item, "kh")?, item));
         package.transpose().map_err(failed(OPERATION))
     }
-
-    async fn count_take(
-        &self,
-        taker: &UserId,
-        from: Option<&UserId>,
-        window: u64,
-        count_max: u64,
-    ) -> Result<bool, Unavailable> {
-        let ends_at = Timestamp((window + 1).saturating_mul(KEY_TAKES_WINDOW_MS));
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("uid", s(format!("l#{taker}")))
-            .key("dev", s(format!("{window}#{}", from.map(UserId::as_str).unwrap_or_default())))
-            .update_expression("ADD #n :one SET #exp = :exp")
-            .condition_expression("attribute_not_exists(#n) OR #n < :max")
-            .expression_attribute_names("#n", "n")
-            .expression_attribute_names("#exp", "exp")
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":exp", n(ends_at.as_seconds()))
-            .expression_attribute_values(":max", n(count_max));
-        update_held(update, "count takes of keys").await
-    }
 }
 
 impl DeviceSets for DynamoDevices {
@@ -404,15 +378,5 @@ impl KeyDirectory for DynamoDevices {
 
     fn last_resort<'a>(&'a self, device: &'a Sender, identity: &'a str) -> PortResult<'a, Option<KeyPackage>> {
         Box::pin(self.last(device, identity))
-    }
-
-    fn note_take<'a>(
-        &'a self,
-        taker: &'a UserId,
-        from: Option<&'a UserId>,
-        window: u64,
-        count_max: u64,
-    ) -> PortResult<'a, bool> {
-        Box::pin(self.count_take(taker, from, window, count_max))
     }
 }

@@ -12,12 +12,14 @@
 //! | timers | `min`, `tid` | content that goes at a time; media to be looked at |
 //! | media | `mid`, `sk` | content in object storage; see `media`; TTL `exp` of what is gone |
 //! | personal | `uid`, `sk` = `d#CONVERSATION`, `s#` or `h#CONVERSATION#SEQUENCE`, `n`, `set`, `b#USER`; indexes `byChange`, `byStar` | drafts, stars, hidden messages, counts, settings, blocks; TTL `exp` of deleted ones |
+//! | limits | `bk` = `LIMIT#SUBJECT` | token buckets; see `buckets`; TTL `exp` |
 //! | tickets | `tid` | connect tickets by the hash of their secret; TTL `exp` |
 //!
 //! Timeouts and retries are the client's, set where it is made: not one of these adapters retries.
 
 mod agreements;
 mod annotations;
+mod buckets;
 mod conversations;
 mod devices;
 mod error;
@@ -39,6 +41,7 @@ mod timers;
 mod rows;
 
 pub use annotations::DynamoAnnotations;
+pub use buckets::DynamoBuckets;
 pub use conversations::DynamoConversations;
 pub use devices::DynamoDevices;
 pub use error::StoreError;

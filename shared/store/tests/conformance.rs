@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 };
 use serde_json::Value;
 use tidings_store::{
-    DynamoAnnotations, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes, DynamoMedia,
-    DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
+    DynamoAnnotations, DynamoBuckets, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes,
+    DynamoMedia, DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
 };
 use tidings_testkit::Subject;
 
@@ -53,6 +53,7 @@ async fn on_the_local_aws(run: &str, check: impl AsyncFnOnce(Subject<'_>)) {
         marks: &DynamoDevices::new(client.clone(), table("DevicesTable")),
         rules: &DynamoRules::new(client.clone(), table("PersonalTable")),
         personal: &DynamoPersonal::new(client.clone(), table("PersonalTable")),
+        buckets: &DynamoBuckets::new(client.clone(), table("LimitsTable")),
         tickets: &DynamoTickets::new(client.clone(), table("TicketsTable")),
         annotations: &DynamoAnnotations::new(client.clone(), table("AnnotationsTable")),
         eraser: &DynamoLog::new(client.clone(), table("LogTable")),

@@ -84,16 +84,6 @@ pub async fn packages_expire(s: Subject<'_>) {
     assert_eq!(s.keys.packages(&phone, "aWQ=", later, 5).await.unwrap().len(), 1, "it is none of the others");
 }
 
-/// Takes are counted by window, taker and whom they are from.
-pub async fn takes_are_counted(s: Subject<'_>) {
-    let (kate, lee) = (s.user("kate"), s.user("lee"));
-    let takes = join_all((0..10).map(|_| s.keys.note_take(&kate, Some(&lee), 500_000, 3))).await;
-    assert_eq!(takes.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 3);
-    assert!(s.keys.note_take(&kate, None, 500_000, 3).await.unwrap());
-    assert!(s.keys.note_take(&lee, Some(&kate), 500_000, 3).await.unwrap());
-    assert!(s.keys.note_take(&kate, Some(&lee), 500_001, 3).await.unwrap());
-}
-
 fn mail(s: &Subject<'_>, to: &Sender, number: u64) -> Mail {
     let from = s.device("lee", "laptop");
     let conversation = s.direct("kate", "lee");

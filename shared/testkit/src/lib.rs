@@ -10,6 +10,7 @@
 )]
 
 mod annotations;
+mod buckets;
 mod conversations;
 mod groups;
 mod invites;
@@ -23,6 +24,7 @@ mod search;
 mod sessions;
 
 pub use annotations::*;
+pub use buckets::*;
 pub use conversations::*;
 pub use groups::*;
 pub use invites::*;
@@ -43,6 +45,7 @@ use tidings_domain::{
         Conversations, DeviceRegistry, DeviceSets, Devices, Inboxes, Invites, KeyDirectory, Log, Mailboxes, Personal,
         PushMarks, Rules, Sessions, Tickets,
     },
+    rate::Buckets,
     schedule::Schedule,
     timers::Timers,
 };
@@ -76,6 +79,8 @@ pub struct Subject<'a> {
     pub rules: &'a dyn Rules,
     /// What users keep.
     pub personal: &'a dyn Personal,
+    /// Token buckets.
+    pub buckets: &'a dyn Buckets,
     /// Connect tickets.
     pub tickets: &'a dyn Tickets,
     /// Rows about single messages.
@@ -186,8 +191,9 @@ macro_rules! conformance {
         $test!(a_set_of_devices_is_compared_and_swapped);
         $test!(a_package_is_taken_once);
         $test!(packages_expire);
-        $test!(takes_are_counted);
         $test!(an_inbox_keeps_what_its_session_has_not_fetched);
+        $test!(a_bucket_empties_and_fills);
+        $test!(charges_at_once_are_all_counted);
         $test!(mail_is_kept_in_order);
         $test!(a_mailbox_is_bounded);
         $test!(marks_of_pushes_rise);

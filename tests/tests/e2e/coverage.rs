@@ -223,11 +223,12 @@ fn the_log_never_expires() {
             [
                 "DevicesTable",
                 "InboxesTable",
+                "LimitsTable",
                 "MailboxesTable",
                 "MediaTable",
                 "PersonalTable",
                 "SessionsTable",
-                "TicketsTable"
+                "TicketsTable",
             ]
             .contains(&table.name.as_str()),
             "{}",

@@ -33,6 +33,7 @@ mod poison;
 mod previews;
 mod promises;
 mod push;
+mod rates;
 mod receipts;
 mod search;
 mod secure;

@@ -11,12 +11,13 @@ use tidings_domain::{
     group::{GroupSettings, Rule},
     ids::{ClientMsgId, ConversationId, KindName, MailId, MessageId, Sender, Sequence},
     keys::{KeyBundle, KeyError, KeyPackage, KeyPorts, KeyUpload, stock, take, upload},
-    limits::{KEY_PACKAGES_LOW, KEY_TAKES_PER_TARGET_MAX, KEY_TAKES_WINDOW_MS, MAIL_LIFE_MS, MAILBOX_MAX},
+    limits::{KEY_PACKAGES_LOW, MAIL_LIFE_MS, MAILBOX_MAX},
     log::{ConversationState, EventKind, Welcome},
     mailbox::{self, Mail, MailError, MailPorts, post},
     membership::{Command, GroupPorts, change, create},
     notice::{DeviceChange, Notice},
     ports::Devices,
+    rate::{KEY_TAKES_PER_TARGET, LimitError, RateLimited},
     send::{Refusal, SendError, SendRequest, Sent},
 };
 use tidings_memory::{Faults, World};
@@ -25,7 +26,7 @@ use tokio::time::sleep;
 use crate::support::*;
 
 fn ports(world: &World) -> KeyPorts<'_> {
-    KeyPorts { keys: world, sessions: world, gateway: world, clock: world }
+    KeyPorts { keys: world, buckets: world, sessions: world, gateway: world, clock: world }
 }
 
 fn mail_ports(world: &World) -> MailPorts<'_> {
@@ -134,13 +135,16 @@ async fn nobody_empties_the_stock_of_another() {
     let bob = device("bob", "phone");
     keyed(&world, &bob, 100).await;
     let (mallory, all) = (user("mallory"), BTreeSet::new());
-    for _ in 0..KEY_TAKES_PER_TARGET_MAX {
+    for _ in 0..KEY_TAKES_PER_TARGET.burst {
         take(ports(&world), &mallory, &bob.user, &all).await.unwrap();
     }
     let refused = take(ports(&world), &mallory, &bob.user, &all).await;
-    let Err(KeyError::TooManyTakes { retry_after_ms }) = refused else { panic!("{refused:?}") };
+    let Err(KeyError::Limited(LimitError::Limited(RateLimited { limit, retry_after_ms }))) = refused else {
+        panic!("{refused:?}")
+    };
     assert!(take(ports(&world), &user("alice"), &bob.user, &all).await.is_ok(), "others may");
-    assert!(retry_after_ms <= KEY_TAKES_WINDOW_MS);
+    assert_eq!(limit, "key_takes_per_target");
+    assert!(retry_after_ms <= KEY_TAKES_PER_TARGET.every_us / 1000, "{retry_after_ms}");
     sleep(Duration::from_millis(retry_after_ms)).await;
     let anew = keys(&world, "id-phone", 0, true);
     upload(ports(&world), &bob, &anew).await.unwrap();

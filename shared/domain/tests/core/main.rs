@@ -20,6 +20,7 @@ mod preferences;
 mod previews;
 mod pulled;
 mod push;
+mod rates;
 mod support;
 mod trips;
 mod write_path;

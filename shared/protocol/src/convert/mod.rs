@@ -22,6 +22,7 @@ use tidings_domain::{
     log::{Content, ContentKind, ConversationState, Entry, Erasure, EventKind, Target},
     notice::Notice,
     presence::{Presence, State},
+    rate::RateLimited,
     receipts::{MarkAt, Status, StatusReport},
     send::{Draft, Refusal, SendAnswer, SendRequest, Sent},
     stream::Receipt as DomainReceipt,
@@ -56,9 +57,9 @@ pub use self::personal::{
 };
 pub use self::search::{search_page, search_request};
 use crate::{
-    Ack, ConversationUpdated, ErrorCode, ErrorFrame, Hello, Kind, MessageEvent, MessageHidden, MessageNew, MessageSend,
-    MessageSent, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt, ServerFrame,
-    SessionReady, SyncPage, UserPresence,
+    Ack, ConversationUpdated, ErrorCode, ErrorFrame, FlowControl, Hello, Kind, MessageEvent, MessageHidden, MessageNew,
+    MessageSend, MessageSent, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt,
+    ServerFrame, SessionReady, SyncPage, UserPresence,
     http::{ConversationPage, ConversationSummary, Marks, MessagePage, ReceiptCounts, ReceiptStatus, Receipts},
     keys::KeysLow,
 };
@@ -349,6 +350,14 @@ pub fn message_sent(sent: &Sent) -> MessageSent {
     }
 }
 
+/// The error that says that there were too many.
+pub fn limited_frame(limited: RateLimited) -> ErrorFrame {
+    let mut frame = ErrorFrame::new(ErrorCode::RateLimited, limited.to_string());
+    frame.retry_after_ms = Some(limited.retry_after_ms);
+    frame.details = Some(serde_json::json!({ "limit": limited.limit }));
+    frame
+}
+
 /// The error that a refused send is answered with.
 pub fn refusal_frame(refusal: &Refusal) -> ErrorFrame {
     refusal_frame_by(refusal, "mediaHandle")
@@ -477,6 +486,9 @@ pub fn notice_frame(notice: &Notice, reader: &DeviceId, now: Timestamp) -> Serve
         Notice::Mail(mail) => ServerFrame::Mail(Box::new(mail_new(mail))),
         Notice::Device { device, change } => ServerFrame::DeviceChanged(device_changed(device, *change)),
         Notice::KeysLow { count } => ServerFrame::KeysLow(KeysLow { count: *count as u64 }),
+        Notice::Slower(slower) => {
+            ServerFrame::FlowControl(FlowControl { window: slower.window, retry_after_ms: slower.retry_after_ms })
+        }
         Notice::Hidden { conversation, message } => ServerFrame::Hidden(MessageHidden {
             conversation_id: conversation.to_string(),
             message_id: message.to_string(),

@@ -7,7 +7,7 @@ use super::{SCHEMAS, Schemas, info, prune, types};
 use crate::{ClientFrame, ErrorCode, FRAME_BYTES_MAX, FrameType, ServerFrame};
 
 /// What the service does not say yet. Clients that ignore unknown types are ready for it.
-const RESERVED: [&str; 2] = ["typing", "flow_control"];
+const RESERVED: [&str; 1] = ["typing"];
 
 /// A frame type, as the enum of its direction describes it.
 struct Frame {
@@ -114,19 +114,22 @@ fn errors(frame_type: FrameType) -> Vec<ErrorCode> {
         | FrameType::MailAck => &[],
         FrameType::Ack | FrameType::Pull => &[ErrorCode::NotAMember],
         FrameType::Read => &[ErrorCode::NotAMember, ErrorCode::NotFound],
-        FrameType::Send => &[
+        FrameType::Send | FrameType::Commit => &[
             ErrorCode::NotAMember,
             ErrorCode::Forbidden,
             ErrorCode::RateLimited,
             ErrorCode::StaleEpoch,
             ErrorCode::StaleDevices,
         ],
-        FrameType::Commit => {
-            &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::StaleEpoch, ErrorCode::StaleDevices]
-        }
-        FrameType::Edit => &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::NotFound, ErrorCode::StaleEpoch],
+        FrameType::Edit => &[
+            ErrorCode::NotAMember,
+            ErrorCode::Forbidden,
+            ErrorCode::NotFound,
+            ErrorCode::RateLimited,
+            ErrorCode::StaleEpoch,
+        ],
         FrameType::Delete | FrameType::React | FrameType::Vote | FrameType::Pin => {
-            &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::NotFound]
+            &[ErrorCode::NotAMember, ErrorCode::Forbidden, ErrorCode::NotFound, ErrorCode::RateLimited]
         }
     };
     let common = [ErrorCode::BadRequest, ErrorCode::TooLarge, ErrorCode::Unavailable, ErrorCode::Internal];

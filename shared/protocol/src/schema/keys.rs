@@ -92,7 +92,7 @@ fn keys_of_others(schemas: &mut Schemas) -> Vec<Call> {
             parameters: vec![user.clone(), only],
             body: None,
             answer: Some(("One bundle for each device that has keys.", schemas.given::<KeyBundles>())),
-            errors: &[ErrorCode::RateLimited],
+            errors: &[],
         },
         Call {
             method: "get",

@@ -46,7 +46,7 @@ fn uploads(schemas: &mut Schemas) -> Vec<Call> {
             parameters: Vec::new(),
             body: Some(schemas.taken::<PresignRequest>()),
             answer: Some(("The upload.", schemas.given::<Presigned>())),
-            errors: &[ErrorCode::NotAMember, ErrorCode::TooLarge, ErrorCode::RateLimited],
+            errors: &[ErrorCode::NotAMember, ErrorCode::TooLarge],
         },
         Call {
             method: "get",

@@ -30,11 +30,14 @@ pub(super) struct Call {
 }
 
 /// Why any call may fail.
-const COMMON_ERRORS: [ErrorCode; 5] =
-    [ErrorCode::BadRequest, ErrorCode::Unauthorized, ErrorCode::Forbidden, ErrorCode::Unavailable, ErrorCode::Internal];
-
-/// The name of the answer of API Gateway to one request too many.
-const THROTTLED: &str = "Throttled";
+const COMMON_ERRORS: [ErrorCode; 6] = [
+    ErrorCode::BadRequest,
+    ErrorCode::Unauthorized,
+    ErrorCode::Forbidden,
+    ErrorCode::RateLimited,
+    ErrorCode::Unavailable,
+    ErrorCode::Internal,
+];
 
 const ABOUT: &str = "\
 What a client without a socket says, and what any client reads. JSON in UTF-8; unknown fields are ignored; \
@@ -74,7 +77,6 @@ pub fn openapi() -> Value {
     );
     let mut paths = Map::new();
     let mut failures = Map::new();
-    failures.insert(THROTTLED.into(), throttled());
     for call in calls {
         let item = paths.entry(call.path).or_insert_with(|| json!({}));
         item[call.method] = operation(&call, &mut failures);
@@ -295,9 +297,6 @@ fn operation(call: &Call, failures: &mut Map<String, Value>) -> Value {
         answers.insert(status.clone(), json!({ "$ref": format!("#/components/responses/{name}") }));
         failures.entry(name).or_insert_with(|| failure(&status, &codes));
     }
-    // Where the service limits as well, its answer tells of both.
-    let throttled = || json!({ "$ref": format!("#/components/responses/{THROTTLED}") });
-    answers.entry("429").or_insert_with(throttled);
     answers.sort_keys();
     let mut operation = json!({
         "operationId": call.id,
@@ -355,13 +354,6 @@ fn failure(status: &str, codes: &[String]) -> Value {
         _ => {}
     }
     response
-}
-
-fn throttled() -> Value {
-    json!({
-        "description": "API Gateway throttles.",
-        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/GatewayError" } } },
-    })
 }
 
 pub(super) fn limit(max: usize) -> Value {

@@ -315,6 +315,12 @@ pub(crate) struct ErrorDetails {
     /// The field at fault, as a path.
     #[schemars(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// With `forbidden`, and `rate_limited` by a group: the rule.
+    #[schemars(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    /// With `rate_limited`: the limit.
+    #[schemars(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<String>,
     /// With `stale_epoch`: the MLS epoch of the conversation.
     #[schemars(default, skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,

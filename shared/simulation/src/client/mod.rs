@@ -206,6 +206,7 @@ impl Client {
             | Notice::Hidden { .. }
             | Notice::Mail(_)
             | Notice::Device { .. }
+            | Notice::Slower(_)
             | Notice::KeysLow { .. } => {}
             // A receipt of more than is held tells of a gap, as an entry does.
             Notice::Receipt(receipt) => {
