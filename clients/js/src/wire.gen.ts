@@ -330,6 +330,17 @@ export namespace socket {
               /** @constant */
               type: "sync.pull";
           };
+          "Frame.client.typing": {
+              /** @description Typing, or not any more. It counts for six seconds: who goes on says so again. */
+              active: boolean;
+              /** @description The conversation. */
+              conversationId: components["schemas"]["ConversationId"];
+              id?: components["schemas"]["FrameId"];
+              /** @description A W3C trace context, to continue a trace. */
+              traceparent?: string;
+              /** @constant */
+              type: "typing";
+          };
           "Frame.server.conversation.settings": {
               /** @description Whether it is put away. */
               archived: boolean;
@@ -1893,6 +1904,26 @@ export namespace http {
           patch?: never;
           trace?: never;
       };
+      "/typing": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          get?: never;
+          put?: never;
+          /**
+           * I am typing, as the frame `typing`
+           * @description Told to those who are connected, and kept nowhere. It counts for six seconds.
+           */
+          post: operations["typing"];
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
       "/users/{id}/identities": {
           parameters: {
               query?: never;
@@ -1964,6 +1995,8 @@ export namespace http {
               /** @description The last sequence received, all before it received too. */
               upTo: components["schemas"]["Sequence"];
           };
+          /** @description To whom something is shown. */
+          Audience: "everyone" | "contacts" | "nobody";
           /** @description A user who is blocked. */
           BlockedUser: {
               /** @description Since when, in ms since the epoch. */
@@ -3219,6 +3252,13 @@ export namespace http {
           Timestamp: number;
           /** @description The life of the message, in seconds: a year at most. */
           TtlSeconds: number;
+          /** @description `typing`, and `POST /typing` */
+          TypingNow: {
+              /** @description Typing, or not any more. It counts for six seconds: who goes on says so again. */
+              active: boolean;
+              /** @description The conversation. */
+              conversationId: components["schemas"]["ConversationId"];
+          };
           /** @description What a user chose. */
           UserChoices: {
               /** @description The reaction, or the choices. */
@@ -3230,10 +3270,14 @@ export namespace http {
           UserId: string;
           /** @description `GET` and `PUT /settings`: what is absent is not set. */
           UserSettings: {
+              /** @description Who sees whether the user is there, and when they last were; absent: everyone. Who hides it does not see it of others. */
+              lastSeen?: components["schemas"]["Audience"];
               /** @description Hours in which nothing is shown. */
               quietHours?: components["schemas"]["QuietHours"];
               /** @description Nothing is shown until then, in ms since the epoch. */
               quietUntil?: components["schemas"]["Timestamp"];
+              /** @description Who sees what the user has read; absent: everyone. Who hides it does not see it of others. */
+              readReceipts?: components["schemas"]["Audience"];
           };
       };
       responses: {
@@ -5908,6 +5952,39 @@ export namespace http {
               503: components["responses"]["Unavailable"];
           };
       };
+      typing: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path?: never;
+              cookie?: never;
+          };
+          /** @description At most 32768 bytes. */
+          requestBody: {
+              content: {
+                  "application/json": components["schemas"]["TypingNow"];
+              };
+          };
+          responses: {
+              /** @description Done; there is nothing to say. */
+              204: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content?: never;
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["ForbiddenOrNotAMember"];
+              413: components["responses"]["TooLarge"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
       getIdentities: {
           parameters: {
               query?: never;
@@ -6033,7 +6110,8 @@ export type ClientFrame =
   | Frames["Frame.client.sync.pull"]
   | Frames["Frame.client.presence.heartbeat"]
   | Frames["Frame.client.presence.subscribe"]
-  | Frames["Frame.client.presence.unsubscribe"];
+  | Frames["Frame.client.presence.unsubscribe"]
+  | Frames["Frame.client.typing"];
 
 /** What the service says. */
 export type ServerFrame =

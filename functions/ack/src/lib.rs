@@ -1,28 +1,37 @@
-//! `message.ack` and `message.read`: watermarks rise; `mailbox.ack`: mail is deleted. No answer on success.
+//! `message.ack` and `message.read`: watermarks rise; `mailbox.ack`: mail is deleted; `typing` is told. No answer on success.
 
 use std::sync::Arc;
 
+use futures_util::future::join;
 use tidings_bus::KinesisBus;
 use tidings_domain::{
-    ports::{BoxFuture, Mailboxes},
+    ports::{BoxFuture, Clock, Mailboxes},
+    rate::{Leases, TYPING_PER_DEVICE, settle},
     receipts::{ReceiptPorts, raise},
+    typing::{TypingPorts, typing},
 };
+use tidings_gateway::ApiGateway;
 use tidings_protocol::{
     FrameType, ServerFrame,
-    convert::{ack_request, mail_ack, read_request},
+    convert::{ack_request, mail_ack, read_request, typing_request},
     parse_body,
 };
 use tidings_runtime::{
     Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoMailboxes};
+use tidings_store::{DynamoBuckets, DynamoConversations, DynamoLog, DynamoMailboxes, DynamoRules, DynamoSessions};
 
 struct Ack {
     log: DynamoLog,
     conversations: DynamoConversations,
     bus: KinesisBus,
     mailboxes: DynamoMailboxes,
+    rules: DynamoRules,
+    sessions: DynamoSessions,
+    gateway: ApiGateway,
+    buckets: DynamoBuckets,
+    leases: Leases,
     aggregate_members: u64,
 }
 
@@ -33,9 +42,32 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         conversations: adapters.conversations()?,
         bus: adapters.bus()?,
         mailboxes: adapters.mailboxes()?,
+        rules: adapters.rules()?,
+        sessions: adapters.sessions()?,
+        gateway: adapters.gateway()?,
+        buckets: adapters.buckets()?,
+        leases: Leases::default(),
         aggregate_members: config::number("AGGREGATE_RECEIPTS_MEMBERS", 2, 10_000)?,
     };
     FrameFunction::new(Arc::new(handler), Refusals::Posted(Box::new(adapters.gateway()?)))
+}
+
+impl Ack {
+    async fn typing(&self, frame: &Frame<'_>) -> Result<(), Failure> {
+        let (conversation, is_active) = typing_request(&parse_body(frame.text)?)?;
+        let by = &frame.socket.owner;
+        let settlements = self.leases.admit(&[TYPING_PER_DEVICE.of_device(by)], SystemClock.now())?;
+        let ports = TypingPorts {
+            conversations: &self.conversations,
+            rules: &self.rules,
+            sessions: &self.sessions,
+            gateway: &self.gateway,
+            clock: &SystemClock,
+        };
+        let settling = settle(&self.buckets, &SystemClock, &self.leases, &settlements);
+        join(typing(ports, by, &conversation, is_active), settling).await.0?;
+        Ok(())
+    }
 }
 
 impl FrameHandler for Ack {
@@ -46,6 +78,7 @@ impl FrameHandler for Ack {
                     self.mailboxes.remove(&frame.socket.owner, &mail_ack(&parse_body(frame.text)?)?).await?;
                     return Ok(None);
                 }
+                FrameType::Typing => return self.typing(&frame).await.map(|()| None),
                 FrameType::Ack => ack_request(&parse_body(frame.text)?)?,
                 FrameType::Read => read_request(&parse_body(frame.text)?)?,
                 _ => return Err(Failure::misrouted()),

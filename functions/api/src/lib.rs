@@ -3,6 +3,7 @@
 //! The function verifies the bearer token itself. An authorizer of API Gateway could only answer
 //! 403, with a body of its own, and would cost a second invocation.
 
+use futures_util::future::join;
 use serde_json::Value;
 use tidings_auth::issue_ticket;
 use tidings_bus::KinesisBus;
@@ -11,8 +12,10 @@ use tidings_domain::{
     ids::Sender,
     limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX, RECEIPTS_PAGE_MAX},
     ports::{BoxFuture, Clock},
+    rate::{Leases, TYPING_PER_DEVICE, settle},
     receipts::{ReceiptPorts, raise, status},
     sync::{SyncPorts, list},
+    typing::{TypingPorts, typing},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
@@ -25,7 +28,9 @@ use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, MessageSender, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoPersonal, DynamoSessions, DynamoTickets};
+use tidings_store::{
+    DynamoBuckets, DynamoConversations, DynamoLog, DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets,
+};
 
 /// The function.
 pub struct Api {
@@ -37,6 +42,9 @@ pub struct Api {
     sessions: DynamoSessions,
     bus: KinesisBus,
     gateway: ApiGateway,
+    rules: DynamoRules,
+    buckets: DynamoBuckets,
+    leases: Leases,
     sender: MessageSender,
     aggregate_members: u64,
 }
@@ -53,6 +61,9 @@ impl Api {
             sessions: adapters.sessions()?,
             bus: adapters.bus()?,
             gateway: adapters.gateway()?,
+            rules: adapters.rules()?,
+            buckets: adapters.buckets()?,
+            leases: Leases::default(),
             sender: MessageSender::build(adapters)?,
             aggregate_members: config::number("AGGREGATE_RECEIPTS_MEMBERS", 2, 10_000)?,
         })
@@ -68,6 +79,7 @@ impl Api {
             "POST /messages" => self.send(request, &caller).await,
             "POST /commits" => self.commit(request, &caller).await,
             "POST /acks" => self.raise(&caller, convert::ack_request(&request.body()?)?).await,
+            "POST /typing" => self.typing(request, &caller).await,
             "POST /reads" => self.raise(&caller, convert::read_request(&request.body()?)?).await,
             _ => Err(Failure::new(ErrorCode::NotFound, "there is no such call")),
         }
@@ -117,7 +129,7 @@ impl Api {
         let after = request.query("cursor").map(|cursor| convert::user_id("cursor", cursor)).transpose()?;
         let limit = convert::limit(request.query_number("limit")?, RECEIPTS_PAGE_MAX)?;
         let ports = self.receipt_ports();
-        let report = status(ports, &caller.user, &conversation, message, after.as_ref(), limit).await?;
+        let report = status(ports, &self.rules, &caller.user, &conversation, message, after.as_ref(), limit).await?;
         Ok(HttpAnswer::json(&convert::receipts(&report)))
     }
 
@@ -135,6 +147,21 @@ impl Api {
     async fn raise(&self, caller: &Sender, request: convert::MarkRequest) -> Result<HttpAnswer, Failure> {
         let (conversation, mark, at) = request;
         raise(self.receipt_ports(), caller, &conversation, mark, at).await?;
+        Ok(HttpAnswer::nothing())
+    }
+
+    async fn typing(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
+        let (conversation, is_active) = convert::typing_request(&request.body()?)?;
+        let settlements = self.leases.admit(&[TYPING_PER_DEVICE.of_device(caller)], SystemClock.now())?;
+        let ports = TypingPorts {
+            conversations: &self.conversations,
+            rules: &self.rules,
+            sessions: &self.sessions,
+            gateway: &self.gateway,
+            clock: &SystemClock,
+        };
+        let settling = settle(&self.buckets, &SystemClock, &self.leases, &settlements);
+        join(typing(ports, caller, &conversation, is_active), settling).await.0?;
         Ok(HttpAnswer::nothing())
     }
 

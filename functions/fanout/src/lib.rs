@@ -13,7 +13,7 @@ use tidings_runtime::{
     config::{self, ConfigError},
     finish_batch, stream_records,
 };
-use tidings_store::{DynamoConversations, DynamoLog, DynamoMailboxes, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoLog, DynamoMailboxes, DynamoRules, DynamoSessions};
 
 /// The function.
 pub struct Fanout {
@@ -24,6 +24,7 @@ pub struct Fanout {
     failures: FailureQueue,
     pushes: SqsPushQueue,
     mailboxes: DynamoMailboxes,
+    rules: DynamoRules,
     announce_max: usize,
 }
 
@@ -38,6 +39,7 @@ impl Fanout {
             failures: adapters.failures("fanout")?,
             pushes: adapters.pushes()?,
             mailboxes: adapters.mailboxes()?,
+            rules: adapters.rules()?,
             announce_max: config::number("ANNOUNCE_MAX", 1, ANNOUNCED_AT_ONCE_MAX)?,
         })
     }
@@ -54,6 +56,7 @@ impl Function for Fanout {
                 gateway: &self.gateway,
                 pushes: &self.pushes,
                 mailboxes: &self.mailboxes,
+                rules: &self.rules,
                 clock: &SystemClock,
             };
             let failures = fan_out(ports, self.announce_max, batch.items).await;

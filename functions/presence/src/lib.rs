@@ -17,7 +17,7 @@ use tidings_runtime::{
     Adapters, Failure, Frame, FrameFunction, FrameHandler, Refusals, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoPersonal, DynamoSessions};
+use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoPersonal, DynamoRules, DynamoSessions};
 
 struct Presence {
     log: DynamoLog,
@@ -25,6 +25,7 @@ struct Presence {
     personal: DynamoPersonal,
     sessions: DynamoSessions,
     devices: DynamoDevices,
+    rules: DynamoRules,
     gateway: ApiGateway,
     terms: SessionTerms,
 }
@@ -37,6 +38,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         personal: adapters.personal()?,
         sessions: adapters.sessions()?,
         devices: adapters.devices()?,
+        rules: adapters.rules()?,
         gateway: adapters.gateway()?,
         terms: config::session_terms()?,
     };
@@ -64,6 +66,7 @@ impl Presence {
             sessions: &self.sessions,
             devices: &self.devices,
             conversations: &self.conversations,
+            rules: &self.rules,
             clock: &SystemClock,
         };
         let present = presence_of(ports, &frame.socket.owner.user, &users).await?;

@@ -186,6 +186,7 @@ impl Bench {
             gateway: world,
             pushes: world,
             mailboxes: world,
+            rules: world,
             clock: world,
         };
         let record = from_stream(black_box(record)).expect("a record");

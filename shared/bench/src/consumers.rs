@@ -72,6 +72,7 @@ impl System {
             gateway: &world,
             pushes: &world,
             mailboxes: &world,
+            rules: &world,
             clock: &world,
         };
         let mut waiting = VecDeque::new();

@@ -377,6 +377,7 @@ async fn fan_out_one(system: &System, record: StreamRecord) {
         gateway: &world,
         pushes: &world,
         mailboxes: &world,
+        rules: &world,
         clock: &world,
     };
     assert!(fan_out(ports, system.choices.announce_max, [record]).await.is_empty(), "nothing fails here");

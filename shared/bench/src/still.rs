@@ -18,8 +18,9 @@ use tidings_domain::{
     notice::Notice,
     ports::{
         ActivityKey, ActivityPage, Append, BoxFuture, Bus, Clock, Consistency, Conversations, DeviceSets, Gateway,
-        Ingest, Log, Mailboxes, PortResult, Post, PushQueue, Refresh, Sessions,
+        Ingest, Log, Mailboxes, PortResult, Post, PrivacyRules, PushQueue, Refresh, Sessions,
     },
+    privacy::{Pair, Stances},
     push::PushJob,
     send::Pending,
     session::Session,
@@ -287,6 +288,12 @@ impl Mailboxes for Still {
 
     fn remove<'a>(&'a self, _: &'a Sender, _: &'a [MailId]) -> PortResult<'a, ()> {
         done(())
+    }
+}
+
+impl PrivacyRules for Still {
+    fn stances<'a>(&'a self, _: &'a [UserId], _: &'a [Pair]) -> PortResult<'a, Stances> {
+        done(Stances::default())
     }
 }
 

@@ -12,16 +12,18 @@ use tidings_bench::{
 #[test]
 fn a_message_takes_what_the_running_stack_meters() {
     let [acknowledged, receipt, read_at_once] = steps();
-    assert_eq!(receipt, Step { requests: 6.0, read_units: 1.5, write_units: 1.0, frames: 2.0 });
+    let delivered = Step { requests: 6.0, read_units: 1.5, write_units: 1.0, frames: 2.0 };
+    // What was read is told to those whom both of the two let see it: their settings.
+    assert_eq!(receipt, Step { requests: 7.0, read_units: 2.5, write_units: 1.0, frames: 2.0 });
     let alone = Step { requests: 11.0, read_units: 5.0, write_units: 3.0, frames: 3.0 };
-    let both = Step {
+    let with = |receipt: Step| Step {
         requests: alone.requests + receipt.requests,
         read_units: alone.read_units + receipt.read_units,
         write_units: alone.write_units + receipt.write_units,
         frames: alone.frames + receipt.frames,
     };
-    assert_eq!(acknowledged, both);
-    assert_eq!(read_at_once, both);
+    assert_eq!(acknowledged, with(delivered));
+    assert_eq!(read_at_once, with(receipt));
 }
 
 #[test]
@@ -36,7 +38,7 @@ fn a_message_is_delivered_within_its_budget_of_time() {
 fn a_million_messages_of_a_lively_chat_cost_at_most_seven_and_a_half_dollars() {
     let report = Scenario { messages: 2_000, ..LIVELY }.run();
     let [frames, writes, reads] = report.counts();
-    assert!(frames <= 3.52 && writes <= 3.35 && reads <= 5.2, "{:?}", report.counts());
+    assert!(frames <= 3.52 && writes <= 3.35 && reads <= 5.3, "{:?}", report.counts());
     assert!(report.bill.total() <= 7.5, "{:?}", report.bill);
 }
 

@@ -45,6 +45,11 @@ pub struct Member {
 }
 
 impl Member {
+    /// Whether the member has ever sent something, as the fan-out has seen it.
+    pub fn has_sent(&self) -> bool {
+        self.sent_at > Timestamp::default()
+    }
+
     /// A member of whom nothing is stored yet.
     pub fn new(user: UserId) -> Self {
         Self {

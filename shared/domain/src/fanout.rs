@@ -23,9 +23,10 @@ use crate::{
     mailbox::{Mail, deposit, welcomes},
     notice::Notice,
     ports::{
-        Clock, Consistency, Conversations, Gateway, Log, Mailboxes, Post, PushQueue, Sessions, Unavailable,
-        live_sessions,
+        Clock, Consistency, Conversations, Gateway, Log, Mailboxes, Post, PrivacyRules, PushQueue, Sessions,
+        Unavailable, live_sessions,
     },
+    privacy::{Pair, PrivacyPorts, hidden_reads},
     push::{PushJob, jobs_for},
     ring::RingEntry,
     send::post_or_remove,
@@ -50,6 +51,8 @@ pub struct FanoutPorts<'a> {
     pub pushes: &'a dyn PushQueue,
     /// The mailboxes of devices.
     pub mailboxes: &'a dyn Mailboxes,
+    /// What users show of themselves.
+    pub rules: &'a dyn PrivacyRules,
     /// Time.
     pub clock: &'a dyn Clock,
 }
@@ -169,10 +172,11 @@ async fn fan_out_conversation(
     }
     welcome(ports, &work).await?;
     let mut sessions = live_sessions(ports.sessions, &users, ports.clock.now()).await?;
+    let hidden = hidden_from(ports, &work, &sessions).await?;
     let now = ports.clock.now();
     let posts = sessions.iter().map(|session| {
         let visible = audience.get(&session.owner.user).copied().unwrap_or(Visible::NOTHING);
-        let mut notices = notices_for(session, &work, visible, now);
+        let mut notices = notices_for(session, &work, visible, &hidden, now);
         let behind = work.behind.get(&session.owner.user).copied();
         if let Some(last_sequence) = behind.filter(|last| visible.has(*last)) {
             notices.push(Notice::Updated { conversation: conversation.clone(), last_sequence });
@@ -397,7 +401,13 @@ fn sent_by<'a>(user: &UserId, entries: impl Iterator<Item = &'a Entry>) -> BTree
 /// answer names no sequence) and that no express post has taken to it, and receipts of others; of its own user's, only what was read, so that the
 /// user's other devices clear their unread marks. Records may come late, so content that has
 /// expired on the way is left out here as it is by every read.
-fn notices_for(session: &Session, work: &Work, visible: Visible, now: Timestamp) -> Vec<Notice> {
+fn notices_for(
+    session: &Session,
+    work: &Work,
+    visible: Visible,
+    hidden: &BTreeSet<Pair>,
+    now: Timestamp,
+) -> Vec<Notice> {
     let entries = work
         .entries
         .values()
@@ -410,8 +420,26 @@ fn notices_for(session: &Session, work: &Work, visible: Visible, now: Timestamp)
         .values()
         .filter(|r| visible.has(r.up_to))
         .filter(|r| is_told_of(&session.owner, r))
-        .map(|receipt| Notice::Receipt(receipt.clone()));
+        .map(|receipt| Notice::Receipt(as_shown(receipt, &session.owner.user, hidden)));
     entries.chain(receipts).collect()
+}
+
+/// Of what has been read, which of those who are connected are not to see it.
+async fn hidden_from(ports: FanoutPorts<'_>, work: &Work, sessions: &[Session]) -> Result<BTreeSet<Pair>, Unavailable> {
+    let reads = work.receipts.values().filter(|receipt| receipt.mark == Watermark::Read && !receipt.is_own_alone);
+    let pairs = reads.flat_map(|receipt| {
+        let readers = sessions.iter().map(|session| (receipt.by.user.clone(), session.owner.user.clone()));
+        readers.filter(|(reader, user)| reader != user)
+    });
+    let pairs: BTreeSet<Pair> = pairs.collect();
+    hidden_reads(PrivacyPorts { rules: ports.rules, conversations: ports.conversations }, &pairs).await
+}
+
+/// What somebody is told of a receipt: what they are not to see as read has been delivered.
+fn as_shown(receipt: &Receipt, to: &UserId, hidden: &BTreeSet<Pair>) -> Receipt {
+    let is_hidden = receipt.mark == Watermark::Read && hidden.contains(&(receipt.by.user.clone(), to.clone()));
+    let mark = if is_hidden { Watermark::Delivered } else { receipt.mark };
+    Receipt { mark, ..receipt.clone() }
 }
 
 fn is_told_of(device: &Sender, receipt: &Receipt) -> bool {

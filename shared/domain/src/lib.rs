@@ -34,6 +34,7 @@ pub mod messages;
 pub mod personal;
 pub mod preferences;
 pub mod presence;
+pub mod privacy;
 pub mod projector;
 pub mod push;
 pub mod quiet;
@@ -46,5 +47,6 @@ pub mod sequencer;
 pub mod sessions;
 pub mod sync;
 pub mod timers;
+pub mod typing;
 
 pub use chain::chain;

@@ -2,7 +2,7 @@
 
 use crate::{
     conversation::Member,
-    ids::{ConversationId, MessageId, Sender, Sequence, Timestamp},
+    ids::{ConversationId, MessageId, Sender, Sequence, Timestamp, UserId},
     log::Entry,
     mailbox::Mail,
     personal::PersonalItem,
@@ -48,6 +48,15 @@ pub enum Notice {
         device: Sender,
         /// How.
         change: DeviceChange,
+    },
+    /// A member types, or has stopped.
+    Typing {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The member.
+        user: UserId,
+        /// Typing, or not any more.
+        is_active: bool,
     },
     /// The device is to send less for a while, or may send as before.
     Slower(Slowdown),

@@ -26,6 +26,7 @@ use crate::{
     membership::{GroupChange, GroupView},
     notice::Notice,
     personal::{PersonalItem, PersonalKey, PersonalPage, PersonalPlace},
+    privacy::{Pair, Stances},
     push::{Marks, Published, Push, PushJob},
     quiet::UserSettings,
     send::Pending,
@@ -591,6 +592,13 @@ pub trait Rules: Send + Sync {
 
     /// A user's settings, and whether they have blocked another; eventually consistent.
     fn rules_for<'a>(&'a self, user: &'a UserId, other: &'a UserId) -> PortResult<'a, (UserSettings, bool)>;
+}
+
+/// What users show of themselves, to whoever tells others of them.
+pub trait PrivacyRules: Send + Sync {
+    /// What these users show of themselves, and of these pairs those of which the first has blocked the second; eventually
+    /// consistent.
+    fn stances<'a>(&'a self, users: &'a [UserId], pairs: &'a [Pair]) -> PortResult<'a, Stances>;
 }
 
 /// Connect tickets, held by the hash of their secret.

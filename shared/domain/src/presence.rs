@@ -1,13 +1,14 @@
 //! How users are: computed from their sessions and devices when somebody asks who may know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 
 use crate::{
     ids::{ConversationId, Timestamp, UserId},
     limits::{ONLINE_THRESHOLD_MS, RECENTLY_THRESHOLD_MS},
-    ports::{Clock, Conversations, Devices, Sessions, Unavailable},
+    ports::{Clock, Conversations, Devices, PrivacyRules, Sessions, Unavailable},
+    privacy::{Pair, PrivacyPorts, hidden_presence},
 };
 
 /// What presence needs of the world.
@@ -19,6 +20,8 @@ pub struct PresencePorts<'a> {
     pub devices: &'a dyn Devices,
     /// Members.
     pub conversations: &'a dyn Conversations,
+    /// What users show of themselves.
+    pub rules: &'a dyn PrivacyRules,
     /// Time.
     pub clock: &'a dyn Clock,
 }
@@ -58,7 +61,7 @@ impl Presence {
     }
 }
 
-/// How these users are, as far as the asker shares a direct conversation with them. Of others
+/// How these users are, as far as the asker shares a direct conversation with them and both show themselves to each other. Of others
 /// the answer is that of a user who was never there: it must not tell who exists.
 pub async fn presence_of(
     ports: PresencePorts<'_>,
@@ -67,9 +70,13 @@ pub async fn presence_of(
 ) -> Result<BTreeMap<UserId, Presence>, Unavailable> {
     let shared: Vec<ConversationId> =
         users.iter().map(|user| ConversationId::direct(asker.clone(), user.clone())).collect();
-    let known = ports.conversations.memberships(asker, &shared).await?;
+    let pairs: BTreeSet<Pair> = users.iter().map(|user| (user.clone(), asker.clone())).collect();
+    let privacy = PrivacyPorts { rules: ports.rules, conversations: ports.conversations };
+    let (known, hidden) =
+        try_join(ports.conversations.memberships(asker, &shared), hidden_presence(privacy, &pairs)).await?;
     let looks = users.iter().zip(&shared).map(|(user, conversation)| {
-        let may_know = user == asker || known.iter().any(|(c, _)| c == conversation);
+        let is_shown = !hidden.contains(&(user.clone(), asker.clone()));
+        let may_know = user == asker || (is_shown && known.iter().any(|(c, _)| c == conversation));
         async move {
             let presence = if may_know { look(ports, user).await? } else { Presence::UNKNOWN };
             Ok((user.clone(), presence))

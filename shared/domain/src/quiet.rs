@@ -3,6 +3,7 @@
 use crate::{
     ids::Timestamp,
     limits::{DAY_MINUTES, UTC_OFFSET_MINUTES_MAX},
+    privacy::Privacy,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -59,6 +60,8 @@ pub struct UserSettings {
     pub quiet_until: Timestamp,
     /// Hours in which nothing is shown.
     pub quiet_hours: Option<QuietHours>,
+    /// What is shown of the user.
+    pub privacy: Privacy,
 }
 
 impl UserSettings {

@@ -68,6 +68,8 @@ pub const CONNECTS_PER_ADDRESS: Limit = leased("connects_per_address", SECOND_US
 pub const CALLS_PER_ADDRESS: Limit = leased("calls_per_address", SECOND_US / 200, 4000, 64);
 /// HTTP calls of a user.
 pub const CALLS_PER_USER: Limit = leased("calls_per_user", SECOND_US / 40, 600, 32);
+/// What a device says of its user's typing.
+pub const TYPING_PER_DEVICE: Limit = leased("typing_per_device", SECOND_US, 30, 8);
 /// Takes of keys by one user.
 pub const KEY_TAKES_PER_USER: Limit = exact("key_takes_per_user", HOUR_US / 600, 600);
 /// Takes of keys by one user from one other: nobody can empty another's stock.
@@ -82,13 +84,14 @@ pub const JOINS_PER_USER: Limit = exact("joins_per_user", HOUR_US / 120, 120);
 pub const UPLOADS_PER_USER: Limit = exact("uploads_per_user", HOUR_US / 600, 200);
 
 /// Every limit, for documents and tests.
-pub const LIMITS: [Limit; 12] = [
+pub const LIMITS: [Limit; 13] = [
     SENDS_PER_USER,
     SENDS_PER_DEVICE,
     SENDS_PER_CONVERSATION,
     CONNECTS_PER_ADDRESS,
     CALLS_PER_ADDRESS,
     CALLS_PER_USER,
+    TYPING_PER_DEVICE,
     KEY_TAKES_PER_USER,
     KEY_TAKES_PER_TARGET,
     GROUPS_PER_USER,

@@ -13,7 +13,8 @@ use crate::{
     limits::RECEIPTS_PAGE_MAX,
     log::Entry,
     lookup::{entry_at, entry_called},
-    ports::{Bus, Clock, Consistency, Conversations, Log, Unavailable},
+    ports::{Bus, Clock, Consistency, Conversations, Log, PrivacyRules, Unavailable},
+    privacy::{PrivacyPorts, hidden_reads},
     stream::{Receipt, StreamRecord},
 };
 
@@ -169,9 +170,11 @@ pub struct StatusReport {
     pub has_more: bool,
 }
 
-/// How far a message has got with up to `limit` members after a name, by name.
+/// How far a message has got with up to `limit` members after a name, by name. What members do not show to the user as read
+/// counts as delivered.
 pub async fn status(
     ports: ReceiptPorts<'_>,
+    rules: &dyn PrivacyRules,
     user: &UserId,
     conversation: &ConversationId,
     message: MessageId,
@@ -198,6 +201,13 @@ pub async fn status(
     };
     let has_more = members.len() > limit;
     members.truncate(limit);
+    let pairs = members.iter().map(|member| (member.user.clone(), user.clone())).collect();
+    let privacy = PrivacyPorts { rules, conversations: ports.conversations };
+    for (reader, _) in hidden_reads(privacy, &pairs).await? {
+        for member in members.iter_mut().filter(|member| member.user == reader) {
+            member.read_up_to = Sequence::ZERO;
+        }
+    }
     Ok(report(&entry, &members, has_more))
 }
 

@@ -9,7 +9,8 @@ use tidings_domain::{
     blocks::Block,
     devices::{Created, PushAddress, PushEndpoint, PushService, Registration},
     ids::{ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
-    ports::{DeviceRegistry, PortResult, PushMarks, PushProvider, PushQueue, Rules},
+    ports::{DeviceRegistry, PortResult, PrivacyRules, PushMarks, PushProvider, PushQueue, Rules},
+    privacy::{Pair, Stances},
     push::{Marks, Published, Push, PushJob},
     quiet::UserSettings,
     session::Device,
@@ -240,6 +241,21 @@ impl PushMarks for World {
             state.meter.write(|| 0);
             let marks = state.pushing.marks.entry((user.clone(), conversation.clone())).or_default();
             marks.sent.extend(devices.iter().map(|device| (device.clone(), sequence)));
+        }))
+    }
+}
+
+impl PrivacyRules for World {
+    fn stances<'a>(&'a self, users: &'a [UserId], pairs: &'a [Pair]) -> PortResult<'a, Stances> {
+        Box::pin(self.call("read_stances", move |state| {
+            state.meter.batch_eventual(users.len() + pairs.len());
+            let set = |user: &UserId| Some((user.clone(), state.pushing.settings.get(user)?.privacy));
+            let has_blocked =
+                |(user, other): &&Pair| state.pushing.blocks.get(user).is_some_and(|blocks| blocks.contains_key(other));
+            Stances {
+                privacy: users.iter().filter_map(set).collect(),
+                blocked: pairs.iter().filter(has_blocked).cloned().collect(),
+            }
         }))
     }
 }

@@ -107,6 +107,15 @@ impl Meter {
         self.units.half_reads += items.into_iter().map(|bytes| half_reads(Rate::Strong, bytes)).sum::<usize>();
     }
 
+    /// Small items by their keys, eventually consistent, up to 100 in one request.
+    pub(crate) fn batch_eventual(&mut self, keys: usize) {
+        if self.is_on {
+            self.units.requests += keys.div_ceil(BATCH_KEYS_MAX);
+            self.units.trips += 1.min(keys);
+            self.units.half_reads += keys;
+        }
+    }
+
     /// Single items read as one, each at twice the price.
     pub(crate) fn transact_read(&mut self, items: impl FnOnce() -> Vec<usize>) {
         if self.is_on {

@@ -21,6 +21,7 @@ macro_rules! in_memory {
                 mailboxes: &world,
                 marks: &world,
                 rules: &world,
+                privacy: &world,
                 personal: &world,
                 buckets: &world,
                 tickets: &world,

@@ -62,6 +62,9 @@ pub enum ClientFrame {
     /// No more of these users.
     #[serde(rename = "presence.unsubscribe")]
     Unsubscribe(PresenceUsers),
+    /// I am typing.
+    #[serde(rename = "typing")]
+    Typing(TypingNow),
 }
 
 /// The types of frames that the service takes.
@@ -97,11 +100,13 @@ pub enum FrameType {
     Subscribe,
     /// `presence.unsubscribe`
     Unsubscribe,
+    /// `typing`
+    Typing,
 }
 
 impl FrameType {
     /// All types, with their names on the wire: also the route keys of the WebSocket API.
-    pub const ALL: [(Self, &'static str); 15] = [
+    pub const ALL: [(Self, &'static str); 16] = [
         (Self::Hello, "session.hello"),
         (Self::Send, "message.send"),
         (Self::Edit, "message.edit"),
@@ -117,6 +122,7 @@ impl FrameType {
         (Self::Heartbeat, "presence.heartbeat"),
         (Self::Subscribe, "presence.subscribe"),
         (Self::Unsubscribe, "presence.unsubscribe"),
+        (Self::Typing, "typing"),
     ];
 
     /// The type of this name.
@@ -298,6 +304,17 @@ pub struct PresenceUsers {
     /// At most 200 users.
     #[schemars(with = "Vec<types::UserId>", length(max = limits::PRESENCE_USERS_MAX))]
     pub user_ids: Vec<String>,
+}
+
+/// `typing`, and `POST /typing`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TypingNow {
+    /// The conversation.
+    #[schemars(with = "types::ConversationId")]
+    pub conversation_id: String,
+    /// Typing, or not any more. It counts for six seconds: who goes on says so again.
+    pub active: bool,
 }
 
 /// Reads a JSON object and says which field is wrong where one is.

@@ -177,4 +177,22 @@ pub struct UserSettings {
     /// Hours in which nothing is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_hours: Option<QuietHours>,
+    /// Who sees whether the user is there, and when they last were; absent: everyone. Who hides it does not see it of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Audience>,
+    /// Who sees what the user has read; absent: everyone. Who hides it does not see it of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_receipts: Option<Audience>,
+}
+
+/// To whom something is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Audience {
+    /// To everyone who may ask.
+    Everyone,
+    /// To those whom the user has written to.
+    Contacts,
+    /// To nobody.
+    Nobody,
 }

@@ -24,7 +24,8 @@ mod server;
 
 pub use about::{DeleteFor, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote};
 pub use client::{
-    Ack, ClientFrame, FrameHeader, FrameType, Heartbeat, Hello, MessageSend, PresenceUsers, Pull, Read, parse_body,
+    Ack, ClientFrame, FrameHeader, FrameType, Heartbeat, Hello, MessageSend, PresenceUsers, Pull, Read, TypingNow,
+    parse_body,
 };
 pub use error::{ErrorCode, ErrorFrame, ParseError};
 pub use payload::Payload;

@@ -239,6 +239,7 @@ impl Instance {
             gateway: &*self.ports.gateway,
             pushes: &*self.ports.pushes,
             mailboxes: &*self.ports.mailboxes,
+            rules: &*self.ports.privacy,
             clock: &self.clock,
         };
         fan_out(ports, ANNOUNCE_MAX, records).await

@@ -19,7 +19,7 @@ use tidings_domain::{
     media::Claims,
     ports::{
         BoxFuture, Bus, Clock, Conversations, DeviceSets, Devices, Gateway, Ingest, Invites, Log, Mailboxes, Personal,
-        PushQueue, Sessions,
+        PrivacyRules, PushQueue, Sessions,
     },
     send::KnownTails,
 };
@@ -95,6 +95,7 @@ pub(crate) struct Ports {
     pub(crate) pushes: Box<dyn PushQueue>,
     pub(crate) keys: Box<dyn DeviceSets>,
     pub(crate) mailboxes: Box<dyn Mailboxes>,
+    pub(crate) privacy: Box<dyn PrivacyRules>,
 }
 
 /// A running copy of a function.

@@ -10,14 +10,15 @@ use aws_sdk_dynamodb::{
 use tidings_domain::{
     blocks::Block,
     ids::{Timestamp, UserId},
-    ports::{PortResult, Rules, Unavailable},
+    ports::{PortResult, PrivacyRules, Rules, Unavailable},
+    privacy::{Audience, Pair, Privacy, Stances},
     quiet::{QuietHours, UserSettings},
 };
 
 use crate::{
     StoreError,
     error::{failed, put_if},
-    item::{Item, n, number, optional_number, s, text},
+    item::{Item, batch_get, n, number, optional_number, s, text},
 };
 
 const SETTINGS: &str = "set";
@@ -102,8 +103,33 @@ impl DynamoRules {
             row.insert("qt".into(), n(u64::from(hours.to_minute)));
             row.insert("qo".into(), AttributeValue::N(hours.utc_offset_minutes.to_string()));
         }
+        for (name, audience) in [("pl", settings.privacy.last_seen), ("pr", settings.privacy.read_receipts)] {
+            match audience {
+                Audience::Everyone => {}
+                Audience::Contacts => drop(row.insert(name.into(), n(1))),
+                Audience::Nobody => drop(row.insert(name.into(), n(2))),
+            }
+        }
         let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
         put.send().await.map(|_| ()).map_err(failed("write settings"))
+    }
+
+    async fn read_stances(&self, users: &[UserId], pairs: &[Pair]) -> Result<Stances, Unavailable> {
+        const OPERATION: &str = "read what users show of themselves";
+        let keys = users.iter().map(|user| key(user, SETTINGS));
+        let keys = keys.chain(pairs.iter().map(|(user, other)| key(user, block_key(other)))).collect();
+        let mut stances = Stances::default();
+        for row in batch_get(&self.client, &self.table, keys, false, OPERATION).await? {
+            let user = text(&row, "uid").and_then(|user| Ok(UserId::parse(user)?)).map_err(failed(OPERATION))?;
+            if text(&row, "sk").map_err(failed(OPERATION))? == SETTINGS {
+                let settings = settings_of(&row).map_err(failed(OPERATION))?;
+                stances.privacy.insert(user, settings.privacy);
+            } else {
+                let block = block_of(&row).map_err(failed(OPERATION))?;
+                stances.blocked.insert((user, block.user));
+            }
+        }
+        Ok(stances)
     }
 
     async fn settings_and_block(&self, user: &UserId, other: &UserId) -> Result<(UserSettings, bool), Unavailable> {
@@ -159,7 +185,20 @@ pub(crate) fn settings_of(row: &Item) -> Result<UserSettings, StoreError> {
     if quiet_hours.is_some_and(|hours: QuietHours| !hours.are_valid()) {
         return Err(StoreError::Attribute("qd"));
     }
-    Ok(UserSettings { quiet_until: Timestamp(number(row, "qu")?), quiet_hours })
+    let audience = |name| match optional_number(row, name)? {
+        None => Ok(Audience::Everyone),
+        Some(1) => Ok(Audience::Contacts),
+        Some(2) => Ok(Audience::Nobody),
+        Some(_) => Err(StoreError::Attribute(name)),
+    };
+    let privacy = Privacy { last_seen: audience("pl")?, read_receipts: audience("pr")? };
+    Ok(UserSettings { quiet_until: Timestamp(number(row, "qu")?), quiet_hours, privacy })
+}
+
+impl PrivacyRules for DynamoRules {
+    fn stances<'a>(&'a self, users: &'a [UserId], pairs: &'a [Pair]) -> PortResult<'a, Stances> {
+        Box::pin(self.read_stances(users, pairs))
+    }
 }
 
 impl Rules for DynamoRules {

@@ -52,6 +52,7 @@ async fn on_the_local_aws(run: &str, check: impl AsyncFnOnce(Subject<'_>)) {
         mailboxes: &DynamoMailboxes::new(client.clone(), table("MailboxesTable")),
         marks: &DynamoDevices::new(client.clone(), table("DevicesTable")),
         rules: &DynamoRules::new(client.clone(), table("PersonalTable")),
+        privacy: &DynamoRules::new(client.clone(), table("PersonalTable")),
         personal: &DynamoPersonal::new(client.clone(), table("PersonalTable")),
         buckets: &DynamoBuckets::new(client.clone(), table("LimitsTable")),
         tickets: &DynamoTickets::new(client.clone(), table("TicketsTable")),

@@ -43,7 +43,7 @@ use tidings_domain::{
     media::Media,
     ports::{
         Conversations, DeviceRegistry, DeviceSets, Devices, Inboxes, Invites, KeyDirectory, Log, Mailboxes, Personal,
-        PushMarks, Rules, Sessions, Tickets,
+        PrivacyRules, PushMarks, Rules, Sessions, Tickets,
     },
     rate::Buckets,
     schedule::Schedule,
@@ -77,6 +77,8 @@ pub struct Subject<'a> {
     pub marks: &'a dyn PushMarks,
     /// What users have ruled.
     pub rules: &'a dyn Rules,
+    /// What users show of themselves.
+    pub privacy: &'a dyn PrivacyRules,
     /// What users keep.
     pub personal: &'a dyn Personal,
     /// Token buckets.

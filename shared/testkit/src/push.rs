@@ -1,9 +1,12 @@
 //! The registry of devices, marks of pushes, and what users rule.
 
+use std::collections::BTreeSet;
+
 use tidings_domain::{
     blocks::Block,
     devices::{Platform, PushAddress, PushEndpoint, PushService, Registration, WebPushKeys},
     ids::{DeviceId, Sequence, Timestamp},
+    privacy::{Audience, Privacy},
     push::Marks,
     quiet::{QuietHours, UserSettings},
 };
@@ -136,11 +139,19 @@ pub async fn blocks_and_quiet_times_are_kept(s: Subject<'_>) {
 
     assert_eq!(s.rules.settings(&user).await.unwrap(), UserSettings::default());
     let hours = QuietHours { days: 0b100_0001, from_minute: 1320, to_minute: 420, utc_offset_minutes: -480 };
-    let settings = UserSettings { quiet_until: Timestamp(7), quiet_hours: Some(hours) };
+    let settings = UserSettings {
+        quiet_until: Timestamp(7),
+        quiet_hours: Some(hours),
+        privacy: Privacy { last_seen: Audience::Nobody, read_receipts: Audience::Contacts },
+    };
     s.rules.set_settings(&user, &settings).await.unwrap();
     assert_eq!(s.rules.settings(&user).await.unwrap(), settings);
     assert_eq!(s.rules.rules_for(&user, &others[1]).await.unwrap(), (settings, true));
     assert_eq!(s.rules.rules_for(&user, &others[0]).await.unwrap(), (settings, false));
+    let pairs = [(user.clone(), others[1].clone()), (others[1].clone(), user.clone())];
+    let stances = s.privacy.stances(&[user.clone(), others[0].clone()], &pairs).await.unwrap();
+    assert_eq!(stances.privacy.get(&user), Some(&settings.privacy));
+    assert_eq!((stances.privacy.len(), stances.blocked), (1, BTreeSet::from([pairs[0].clone()])));
     s.rules.set_settings(&user, &UserSettings::default()).await.unwrap();
     assert_eq!(s.rules.settings(&user).await.unwrap(), UserSettings::default());
     assert_eq!(s.rules.blocks(&user, None, 9).await.unwrap().len(), 2, "settings are no block");

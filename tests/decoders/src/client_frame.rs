@@ -16,7 +16,7 @@ use tidings_domain::{
 use tidings_protocol::{
     Ack, ClientFrame, DeleteFor, ErrorFrame, FRAME_BYTES_MAX, FrameHeader, FrameType, Heartbeat, Hello, MessageDelete,
     MessageEdit, MessagePin, MessageReact, MessageSend, MessageVote, ParseError, Payload, PresenceUsers, Pull, Read,
-    ServerFrame, convert,
+    ServerFrame, TypingNow, convert,
     keys::{MailAck, MessageCommit},
     parse_body,
 };
@@ -72,7 +72,14 @@ fn taken(frame_type: FrameType, text: &str) -> Result<(), ParseError> {
         FrameType::Pull => pull(&body(text)?),
         FrameType::Heartbeat => body::<Heartbeat>(text).map(drop),
         FrameType::Subscribe | FrameType::Unsubscribe => users(&body(text)?),
+        FrameType::Typing => typing(&body(text)?),
     }
+}
+
+pub(crate) fn typing(body: &TypingNow) -> Result<(), ParseError> {
+    let (conversation, active) = convert::typing_request(body)?;
+    assert_eq!((conversation.to_string(), active), (body.conversation_id.clone(), body.active));
+    Ok(())
 }
 
 /// A body: written, it reads back, and is written the same again.
@@ -294,6 +301,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     let users = PresenceUsers { user_ids: vec!["alice".into(), "bob".into()] };
     let cursors = [(conversation_id.clone(), 7), ("g:team".into(), 0)].into();
     let mail = MailAck { mail_ids: vec!["1800000000000-5d4f6cde3f545a8e9d6b1c2f5b8a7e90".into()] };
+    let typing_now = TypingNow { conversation_id: conversation_id.clone(), active: true };
     let frames = [
         ("hello", ClientFrame::Hello(Hello { resume_token: Some("AAAAAAAAA-gAAAAAAAAAAA".into()), cursors })),
         ("send", ClientFrame::Send(Box::new(text))),
@@ -313,10 +321,11 @@ pub(crate) fn seeds() -> Vec<Seed> {
                 message_id: Some(message_id),
             }),
         ),
-        ("pull", ClientFrame::Pull(Pull { conversation_id, since: 3, limit: Some(10) })),
+        ("pull", ClientFrame::Pull(Pull { conversation_id: conversation_id.clone(), since: 3, limit: Some(10) })),
         ("heartbeat", ClientFrame::Heartbeat(Heartbeat { active: true })),
         ("subscribe", ClientFrame::Subscribe(users.clone())),
         ("unsubscribe", ClientFrame::Unsubscribe(users)),
+        ("typing", ClientFrame::Typing(typing_now)),
     ];
     let with_id = |frame: &ClientFrame| {
         let mut value = serde_json::to_value(frame).unwrap();

@@ -8,7 +8,7 @@ use tidings_domain::{
 };
 use tidings_events::HttpRequest;
 use tidings_protocol::{
-    Ack, FRAME_BYTES_MAX, MessageSend, ParseError, Read, convert,
+    Ack, FRAME_BYTES_MAX, MessageSend, ParseError, Read, TypingNow, convert,
     cursor::{events_cursor_from_text, events_cursor_to_text, list_cursor_from_text},
     http::TicketRequest,
     keys::MessageCommit,
@@ -73,6 +73,7 @@ fn taken(request: &HttpRequest) -> Result<bool, ParseError> {
         "POST /messages" => client_frame::send(&body::<MessageSend>(request)?)?,
         "POST /commits" => client_frame::commit(&body::<MessageCommit>(request)?)?,
         "POST /acks" => client_frame::ack(&body::<Ack>(request)?)?,
+        "POST /typing" => client_frame::typing(&body::<TypingNow>(request)?)?,
         "POST /reads" => client_frame::read(&body::<Read>(request)?)?,
         _ => {
             return Ok(group_calls::taken(request)?
@@ -147,6 +148,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     let message = "m:0a1b2c3d-4e5f-5a6b-8c7d-9e0f1a2b3c4d";
     let send = json!({ "conversationId": "u:alice|u:bob", "clientMsgId": "1", "payload": { "text": "hey" }, "ts": 1 });
     let ack = json!({ "conversationId": "u:alice|u:bob", "upTo": 3 });
+    let typing = json!({ "conversationId": "u:alice|u:bob", "active": true });
     let nothing = json!({});
     let mut encoded = call("POST /acks", "/acks", &nothing, None);
     encoded["body"] = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, ack.to_string()).into();
@@ -176,6 +178,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         Seed::new("send", call("POST /messages", "/messages", &nothing, Some(&send))),
         Seed::new("ack", call("POST /acks", "/acks", &nothing, Some(&ack))),
         Seed::new("ack-base64", encoded),
+        Seed::new("typing", call("POST /typing", "/typing", &nothing, Some(&typing))),
         Seed::new("read", call("POST /reads", "/reads", &nothing, Some(&ack))),
     ];
     seeds.extend(group_calls::seeds());

@@ -75,6 +75,7 @@ fn fanned_out(records: Vec<StreamRecord>) {
             gateway: &world,
             pushes: &world,
             mailboxes: &world,
+            rules: &world,
             clock: &world,
         };
         assert!(fan_out(ports, 256, records).await.is_empty());

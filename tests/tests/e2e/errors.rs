@@ -532,6 +532,11 @@ const ROWS: &[Row] = &[
     (r#"{"type":"presence.subscribe","userIds":["bob",5]}"#, BAD, Some("userIds[1]")),
     (r#"{"type":"presence.unsubscribe"}"#, BAD, Some("userIds")),
     (r#"{"type":"presence.unsubscribe","userIds":["bob","$N"]}"#, BAD, Some("userIds[1]")),
+    // typing
+    (r#"{"type":"typing","active":true}"#, BAD, Some("conversationId")),
+    (r#"{"type":"typing","conversationId":"u:b","active":true}"#, BAD, Some("conversationId")),
+    (r#"{"type":"typing","conversationId":"$C"}"#, BAD, Some("active")),
+    (r#"{"type":"typing","conversationId":"$C","active":"yes"}"#, BAD, Some("active")),
 ];
 
 fn filled(text: &str, conversation: &str) -> String {

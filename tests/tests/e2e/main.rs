@@ -31,6 +31,7 @@ mod parity;
 mod personal;
 mod poison;
 mod previews;
+mod privacy;
 mod promises;
 mod push;
 mod rates;

@@ -75,6 +75,12 @@ fn attempts(conversation: &str, message_id: &str, members: &[&User]) -> Vec<(&'s
         ("POST /messages", Call(Method::POST, "/messages".into(), message(conversation, "c2", "let me in")), Refused),
         ("POST /messages", Call(Method::POST, "/messages".into(), resend), Refused),
         ("POST /acks", Call(Method::POST, "/acks".into(), mark.clone()), Refused),
+        ("typing", frame("typing", json!({ "conversationId": conversation, "active": true })), Refused),
+        (
+            "POST /typing",
+            Call(Method::POST, "/typing".into(), json!({ "conversationId": conversation, "active": true })),
+            Refused,
+        ),
         ("POST /reads", Call(Method::POST, "/reads".into(), mark), Refused),
         ("POST /reads", Call(Method::POST, "/reads".into(), by_name), Refused),
     ];

@@ -427,7 +427,7 @@ async fn the_rust_client_registers_lists_and_revokes() {
     http.block("mallory").await.unwrap();
     assert_eq!(http.blocks(None, None).await.unwrap().blocks[0].user_id, "mallory");
     http.unblock("mallory").await.unwrap();
-    let quiet = tidings_sdk::protocol::devices::UserSettings { quiet_until: Some(9), quiet_hours: None };
+    let quiet = tidings_sdk::protocol::devices::UserSettings { quiet_until: Some(9), ..Default::default() };
     assert_eq!(http.set_user_settings(&quiet).await.unwrap(), quiet);
     assert_eq!(http.user_settings().await.unwrap(), quiet);
 }

@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(line(&device, &Zone::utc(), at), "phone  Bob's, last seen 12:03, pushed to, this one");
         device = DeviceInfo { name: None, current: false, push_service: None, ..device };
         assert_eq!(line(&device, &Zone::utc(), at), "phone  (no name), last seen 12:03");
-        let settings = UserSettings { quiet_until: Some(at), quiet_hours: None };
+        let settings = UserSettings { quiet_until: Some(at), ..UserSettings::default() };
         assert_eq!(quiet(&settings, &Zone::utc(), at), "not quiet");
         assert_eq!(quiet(&settings, &Zone::utc(), at - 1), "quiet until 12:03");
     }

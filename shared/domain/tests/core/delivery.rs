@@ -212,8 +212,9 @@ async fn read_implies_delivered_and_is_told_once() {
         .collect();
     assert_eq!(marks, [(alice, Watermark::Read), (bob_web, Watermark::Read)]);
     let id = world.log(&conversation)[0].message_id();
-    let report =
-        status(receipt_ports(&world), &user("alice"), &conversation, id, None, RECEIPTS_PAGE_MAX).await.unwrap();
+    let report = status(receipt_ports(&world), &world, &user("alice"), &conversation, id, None, RECEIPTS_PAGE_MAX)
+        .await
+        .unwrap();
     assert_eq!(report.by_user, [(user("bob"), Status::Read)].into());
 }
 
@@ -338,7 +339,7 @@ async fn receipts_of_many_are_asked_for_and_not_told() {
     let mut after = None;
     loop {
         let id = sent.entry.message_id();
-        let page = status(receipt_ports(&world), &user("a"), &group, id, after.as_ref(), 2).await.unwrap();
+        let page = status(receipt_ports(&world), &world, &user("a"), &group, id, after.as_ref(), 2).await.unwrap();
         after = page.marks.keys().next_back().cloned();
         pages.push((page.counts.sent, page.counts.delivered, page.counts.read));
         if !page.has_more {

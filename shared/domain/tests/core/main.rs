@@ -9,6 +9,7 @@ mod delivery;
 mod epochs;
 mod events;
 mod groups;
+mod hidden;
 mod hot;
 mod invites;
 mod keys;

@@ -68,10 +68,17 @@ fn receipts(world: &World) -> Vec<Receipt> {
 /// What each member is told of each message is what the marks say.
 async fn reports_agree(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
     for entry in world.log(&alice_and_bob()) {
-        let report =
-            status(receipt_ports(world), &user("alice"), &alice_and_bob(), entry.message_id(), None, RECEIPTS_PAGE_MAX)
-                .await
-                .unwrap();
+        let report = status(
+            receipt_ports(world),
+            world,
+            &user("alice"),
+            &alice_and_bob(),
+            entry.message_id(),
+            None,
+            RECEIPTS_PAGE_MAX,
+        )
+        .await
+        .unwrap();
         prop_assert!(!report.by_user.contains_key(&entry.sender.user));
         for (user, of_user) in &report.by_user {
             let (delivered, read) = seen.get(user).copied().unwrap_or_default();

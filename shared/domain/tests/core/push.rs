@@ -178,7 +178,7 @@ async fn muted_wakes_once_in_twenty_minutes_and_a_mention_breaks_through() {
 async fn nobody_is_disturbed_who_does_not_want_to_be_nor_by_whom_they_have_blocked() {
     let world = World::new(1);
     let (alice, _) = alice_and_bobs_phone(&world).await;
-    let quiet = UserSettings { quiet_until: world.now().plus_ms(60_000), quiet_hours: None };
+    let quiet = UserSettings { quiet_until: world.now().plus_ms(60_000), ..UserSettings::default() };
     world.set_settings(&user("bob"), &quiet).await.unwrap();
     let jobs = said(&world, &alice, &alice_and_bob(), "1", &[user("bob")]).await;
     assert_eq!(notified(&world, &jobs).await, [Notified::Woken(1, Dropped::Quiet)], "not even a mention");
@@ -383,7 +383,7 @@ proptest! {
             muted_until: now.minus_ms(1).plus_ms(case.muted_ms),
             ..Member::new(bob.clone())
         };
-        let settings = UserSettings { quiet_until: now.minus_ms(1).plus_ms(case.quiet_ms), quiet_hours: None };
+        let settings = UserSettings { quiet_until: now.minus_ms(1).plus_ms(case.quiet_ms), ..UserSettings::default() };
         let member = case.is_member.then_some(&row);
         let verdict = decide(Facts { user: &bob, entry: &entry, member, settings: &settings, is_blocked: case.blocked, now });
         let is_in = case.is_direct || (case.is_member && case.joined <= PLACE);

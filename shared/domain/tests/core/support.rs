@@ -102,6 +102,7 @@ pub(crate) fn fanout_ports(world: &World) -> FanoutPorts<'_> {
         gateway: world,
         pushes: world,
         mailboxes: world,
+        rules: world,
         clock: world,
     }
 }

@@ -5,6 +5,7 @@ use tidings_domain::{
     devices::{Platform, PushAddress, PushService, Registration, WebPushKeys},
     ids::{DeviceId, Timestamp},
     limits,
+    privacy::{Audience, Privacy},
     quiet::{self, QuietHours},
     session::Device,
 };
@@ -121,7 +122,28 @@ pub fn user_settings_request(body: &UserSettings) -> Result<quiet::UserSettings,
     Ok(quiet::UserSettings {
         quiet_until: Timestamp(body.quiet_until.unwrap_or_default()),
         quiet_hours: body.quiet_hours.as_ref().map(quiet_hours).transpose()?,
+        privacy: Privacy {
+            last_seen: body.last_seen.map(audience).unwrap_or_default(),
+            read_receipts: body.read_receipts.map(audience).unwrap_or_default(),
+        },
     })
+}
+
+fn audience(audience: devices::Audience) -> Audience {
+    match audience {
+        devices::Audience::Everyone => Audience::Everyone,
+        devices::Audience::Contacts => Audience::Contacts,
+        devices::Audience::Nobody => Audience::Nobody,
+    }
+}
+
+/// What is as it is for who has set nothing is absent.
+fn audience_set(audience: Audience) -> Option<devices::Audience> {
+    match audience {
+        Audience::Everyone => None,
+        Audience::Contacts => Some(devices::Audience::Contacts),
+        Audience::Nobody => Some(devices::Audience::Nobody),
+    }
 }
 
 fn quiet_hours(hours: &devices::QuietHours) -> Result<QuietHours, ParseError> {
@@ -161,5 +183,7 @@ pub fn user_settings(settings: &quiet::UserSettings) -> UserSettings {
     UserSettings {
         quiet_until: super::personal::moment(settings.quiet_until),
         quiet_hours: settings.quiet_hours.map(hours),
+        last_seen: audience_set(settings.privacy.last_seen),
+        read_receipts: audience_set(settings.privacy.read_receipts),
     }
 }

@@ -59,7 +59,7 @@ pub use self::search::{search_page, search_request};
 use crate::{
     Ack, ConversationUpdated, ErrorCode, ErrorFrame, FlowControl, Hello, Kind, MessageEvent, MessageHidden, MessageNew,
     MessageSend, MessageSent, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt,
-    ServerFrame, SessionReady, SyncPage, UserPresence,
+    ServerFrame, SessionReady, SyncPage, Typing, TypingNow, UserPresence,
     http::{ConversationPage, ConversationSummary, Marks, MessagePage, ReceiptCounts, ReceiptStatus, Receipts},
     keys::KeysLow,
 };
@@ -329,6 +329,11 @@ pub fn limit(limit: Option<u64>, max: usize) -> Result<usize, ParseError> {
     }
 }
 
+/// Checks what a user says of their typing.
+pub fn typing_request(body: &TypingNow) -> Result<(ConversationId, bool), ParseError> {
+    Ok((conversation_id("conversationId", &body.conversation_id)?, body.active))
+}
+
 /// Checks the users of a presence frame.
 pub fn presence_users(users: &PresenceUsers) -> Result<Vec<UserId>, ParseError> {
     if users.user_ids.len() > limits::PRESENCE_USERS_MAX {
@@ -486,6 +491,11 @@ pub fn notice_frame(notice: &Notice, reader: &DeviceId, now: Timestamp) -> Serve
         Notice::Mail(mail) => ServerFrame::Mail(Box::new(mail_new(mail))),
         Notice::Device { device, change } => ServerFrame::DeviceChanged(device_changed(device, *change)),
         Notice::KeysLow { count } => ServerFrame::KeysLow(KeysLow { count: *count as u64 }),
+        Notice::Typing { conversation, user, is_active } => ServerFrame::Typing(Typing {
+            conversation_id: conversation.to_string(),
+            user_id: user.to_string(),
+            active: *is_active,
+        }),
         Notice::Slower(slower) => {
             ServerFrame::FlowControl(FlowControl { window: slower.window, retry_after_ms: slower.retry_after_ms })
         }

@@ -7,7 +7,7 @@ use super::{SCHEMAS, Schemas, info, prune, types};
 use crate::{ClientFrame, ErrorCode, FRAME_BYTES_MAX, FrameType, ServerFrame};
 
 /// What the service does not say yet. Clients that ignore unknown types are ready for it.
-const RESERVED: [&str; 1] = ["typing"];
+const RESERVED: [&str; 0] = [];
 
 /// A frame type, as the enum of its direction describes it.
 struct Frame {
@@ -97,7 +97,7 @@ fn answer(frame_type: FrameType) -> Option<&'static str> {
         | FrameType::React
         | FrameType::Vote
         | FrameType::Pin => Some("message.sent"),
-        FrameType::Ack | FrameType::Read | FrameType::MailAck => None,
+        FrameType::Ack | FrameType::Read | FrameType::MailAck | FrameType::Typing => None,
         FrameType::Pull => Some("sync.page"),
         FrameType::Heartbeat => Some("presence.ok"),
         FrameType::Subscribe | FrameType::Unsubscribe => Some("presence.update"),
@@ -113,6 +113,7 @@ fn errors(frame_type: FrameType) -> Vec<ErrorCode> {
         | FrameType::Unsubscribe
         | FrameType::MailAck => &[],
         FrameType::Ack | FrameType::Pull => &[ErrorCode::NotAMember],
+        FrameType::Typing => &[ErrorCode::NotAMember, ErrorCode::RateLimited],
         FrameType::Read => &[ErrorCode::NotAMember, ErrorCode::NotFound],
         FrameType::Send | FrameType::Commit => &[
             ErrorCode::NotAMember,

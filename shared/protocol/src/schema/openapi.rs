@@ -8,7 +8,7 @@ use tidings_domain::limits;
 
 use super::{Schemas, info, prune, types};
 use crate::{
-    Ack, ErrorCode, ErrorFrame, FRAME_BYTES_MAX, MessageSend, MessageSent, Read,
+    Ack, ErrorCode, ErrorFrame, FRAME_BYTES_MAX, MessageSend, MessageSent, Read, TypingNow,
     http::{ConversationPage, EventPage, MessagePage, Receipts, Ticket, TicketRequest},
 };
 
@@ -252,6 +252,18 @@ fn saying(schemas: &mut Schemas) -> Vec<Call> {
             description: "Marks only rise; one that is as high already is no error.",
             parameters: Vec::new(),
             body: Some(schemas.taken::<Ack>()),
+            answer: None,
+            errors: &[ErrorCode::NotAMember, ErrorCode::TooLarge],
+        },
+        Call {
+            method: "post",
+            path: "/typing",
+            id: "typing",
+            tag: "receipts",
+            summary: "I am typing, as the frame `typing`",
+            description: "Told to those who are connected, and kept nowhere. It counts for six seconds.",
+            parameters: Vec::new(),
+            body: Some(schemas.taken::<TypingNow>()),
             answer: None,
             errors: &[ErrorCode::NotAMember, ErrorCode::TooLarge],
         },

@@ -124,5 +124,6 @@ where
         pushes: Box::new(kept.clone()),
         keys: Box::new(kept.clone()),
         mailboxes: Box::new(kept.clone()),
+        privacy: Box::new(kept.clone()),
     }
 }
