@@ -57,6 +57,7 @@ pub fn entry(conversation: &str, device: Device<'_>, sequence: u64) -> Entry {
             ttl_seconds: None,
             envelopes: BTreeMap::new(),
             welcome: None,
+            is_withheld: false,
         },
         membership: None,
         erased: None,

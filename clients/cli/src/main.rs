@@ -19,8 +19,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        backup, chat as chat_command, devices, draft, group, hide, history, link, list, media, message, search, send,
-        settings, star, tail, verify,
+        admin, backup, chat as chat_command, devices, draft, group, hide, history, link, list, media, message, search,
+        send, settings, star, tail, verify,
     },
     failure::Result,
     service::ServiceArgs,
@@ -75,6 +75,8 @@ enum Command {
     Draft(draft::Args),
     /// Print the texts that are not sent yet.
     Drafts(draft::ListArgs),
+    /// Ban users, read reports and what administrators did; for those whom the deployment names.
+    Admin(admin::Args),
 }
 
 fn main() -> ExitCode {
@@ -114,6 +116,7 @@ fn run(cli: Cli) -> Result<()> {
             Command::Hide(args) => hide::run(&cli.service, &args).await,
             Command::Draft(args) => draft::run(&cli.service, &args).await,
             Command::Drafts(args) => draft::list(&cli.service, &args).await,
+            Command::Admin(args) => admin::run(&cli.service, &args).await,
         }
     })
 }

@@ -763,6 +763,154 @@ export namespace http {
           patch?: never;
           trace?: never;
       };
+      "/admin/audit": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          /**
+           * What administrators did on a day, the latest first
+           * @description For administrators: users whom the deployment names, and keys that they have made (`key` of `PUT /admin/keys/{name}` as the bearer token); others are `forbidden`. That it was called is written to the audit log first.
+           */
+          get: operations["readAudit"];
+          put?: never;
+          post?: never;
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
+      "/admin/bans/{userId}": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          get?: never;
+          /**
+           * Ban a user
+           * @description Every token of theirs is refused from then on, and every socket closed, before the answer. May be said again.
+           */
+          put: operations["banUser"];
+          post?: never;
+          /**
+           * End a ban
+           * @description For administrators: users whom the deployment names, and keys that they have made (`key` of `PUT /admin/keys/{name}` as the bearer token); others are `forbidden`. That it was called is written to the audit log first.
+           */
+          delete: operations["unbanUser"];
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
+      "/admin/keys": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          /**
+           * The keys that are good
+           * @description For administrators: users whom the deployment names, and keys that they have made (`key` of `PUT /admin/keys/{name}` as the bearer token); others are `forbidden`. That it was called is written to the audit log first.
+           */
+          get: operations["listAdminKeys"];
+          put?: never;
+          post?: never;
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
+      "/admin/keys/{name}": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          get?: never;
+          /**
+           * Make a key for a machine that administrates
+           * @description In place of one of that name. The service keeps a hash of it: it is shown this once. A key makes no keys.
+           */
+          put: operations["makeAdminKey"];
+          post?: never;
+          /**
+           * Forget a key: it is refused from then on
+           * @description For administrators: users whom the deployment names, and keys that they have made (`key` of `PUT /admin/keys/{name}` as the bearer token); others are `forbidden`. That it was called is written to the audit log first.
+           */
+          delete: operations["dropAdminKey"];
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
+      "/admin/reports": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          /**
+           * What was reported on a day, the latest first
+           * @description For administrators: users whom the deployment names, and keys that they have made (`key` of `PUT /admin/keys/{name}` as the bearer token); others are `forbidden`. That it was called is written to the audit log first.
+           */
+          get: operations["listReports"];
+          put?: never;
+          post?: never;
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
+      "/admin/reports/{reportId}": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          get?: never;
+          put?: never;
+          /**
+           * Say what became of a report
+           * @description For administrators: users whom the deployment names, and keys that they have made (`key` of `PUT /admin/keys/{name}` as the bearer token); others are `forbidden`. That it was called is written to the audit log first.
+           */
+          post: operations["resolveReport"];
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
+      "/admin/users/{userId}": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          /**
+           * What is known of a user
+           * @description For administrators: users whom the deployment names, and keys that they have made (`key` of `PUT /admin/keys/{name}` as the bearer token); others are `forbidden`. That it was called is written to the audit log first.
+           */
+          get: operations["lookUpUser"];
+          put?: never;
+          post?: never;
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
       "/blocks": {
           parameters: {
               query?: never;
@@ -790,7 +938,7 @@ export namespace http {
           get?: never;
           /**
            * Block a user
-           * @description For now it stops the pushes of what the other sends, in every conversation, and nothing else. The other is not told. A user may block 1,000: one more is `too_large`.
+           * @description The other is not told: what they send to the user is answered as ever, and goes to nobody, now or later; what the user sends to them is refused with `blocked`. Neither sees whether the other is there, has read or types; the other adds the user to no group, and nothing that they send is pushed. A user may block 1,000: one more is `too_large`.
            */
           put: operations["blockUser"];
           post?: never;
@@ -1732,6 +1880,50 @@ export namespace http {
           patch?: never;
           trace?: never;
       };
+      "/reports": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          get?: never;
+          put?: never;
+          /**
+           * Report a message of another's
+           * @description Where its content is still there it is in the report. What was deleted or has expired is proved by what the reporter got, for seven days after: `payload` (or `envelope`) must be that to the byte, or it is a `bad_request`. Of what was encrypted the ciphertext is proved; `plaintext` is the reporter's word.
+           */
+          post: operations["reportMessage"];
+          delete?: never;
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
+      "/requests/{userId}": {
+          parameters: {
+              query?: never;
+              header?: never;
+              path?: never;
+              cookie?: never;
+          };
+          get?: never;
+          /**
+           * Accept that a stranger writes to me
+           * @description What they send is no request any more. To write to them does the same. May be said before they write.
+           */
+          put: operations["acceptRequest"];
+          post?: never;
+          /**
+           * Turn a stranger down
+           * @description Blocks them, and puts the conversation away. They are not told.
+           */
+          delete: operations["declineRequest"];
+          options?: never;
+          head?: never;
+          patch?: never;
+          trace?: never;
+      };
       "/scheduled": {
           parameters: {
               query?: never;
@@ -1995,8 +2187,61 @@ export namespace http {
               /** @description The last sequence received, all before it received too. */
               upTo: components["schemas"]["Sequence"];
           };
+          /** @description A key, without its secret. */
+          AdminKeyInfo: {
+              /** @description Who made it. */
+              by: string;
+              /** @description What it is called. */
+              name: string;
+              /** @description Until when it is good, in ms since the epoch. */
+              until: components["schemas"]["Timestamp"];
+          };
+          /** @description The answer of `GET /admin/keys` */
+          AdminKeyList: {
+              /** @description The keys that are good, by name. */
+              keys: components["schemas"]["AdminKeyInfo"][];
+          };
+          /** @description The answer of `PUT /admin/keys/{name}`: the secret is shown this once. */
+          AdminKeyMade: {
+              /** @description The bearer token. */
+              key: string;
+              /** @description What the key is called. */
+              name: string;
+              /** @description Until when it is good, in ms since the epoch. */
+              until: components["schemas"]["Timestamp"];
+          };
+          /** @description `PUT /admin/keys/{name}` */
+          AdminKeyMake: {
+              /** @description Its life, in seconds: at most 366 days. */
+              seconds: number;
+          };
           /** @description To whom something is shown. */
           Audience: "everyone" | "contacts" | "nobody";
+          /** @description A ban. */
+          BanInfo: {
+              /** @description Which administrator says so. */
+              by: string;
+              /** @description Why. */
+              reason: string;
+              /** @description Since when, in ms since the epoch. */
+              since: components["schemas"]["Timestamp"];
+              /** @description Until when, in ms since the epoch; absent: for good. */
+              until?: components["schemas"]["Timestamp"];
+          };
+          /** @description The answer of `PUT /admin/bans/{userId}` */
+          BanMade: {
+              /** @description The ban. */
+              ban: components["schemas"]["BanInfo"];
+              /** @description Sockets that were closed. */
+              socketsClosed: components["schemas"]["Count"];
+          };
+          /** @description `PUT /admin/bans/{userId}` */
+          BanMake: {
+              /** @description Why: for other administrators to read. */
+              reason: string;
+              /** @description For so long, in seconds; absent: for good. */
+              seconds?: number | null;
+          };
           /** @description A user who is blocked. */
           BlockedUser: {
               /** @description Since when, in ms since the epoch. */
@@ -2073,6 +2318,8 @@ export namespace http {
               pinned: boolean;
               /** @description What I have read. */
               readUpTo: components["schemas"]["SequenceOrZero"];
+              /** @description A stranger has written to me, to whom I have not written, and whom I have not accepted. */
+              request?: boolean;
               /** @description The name of a group. */
               title?: components["schemas"]["GroupTitle"];
               /** @description Life of messages that name none, in seconds. */
@@ -2081,6 +2328,26 @@ export namespace http {
               unread: components["schemas"]["Count"];
           };
           Count: number;
+          /** @description What an administrator did, or asked for. */
+          DeedInfo: {
+              /** @description What: `ban`, `unban`, `look`, `read reports`, `resolve`, `make key`, `drop key`, `read keys`, `read audit`. */
+              action: string;
+              /** @description When, in ms since the epoch. */
+              at: components["schemas"]["Timestamp"];
+              /** @description Which administrator: `user:` and the user, or `key:` and the name of the key. */
+              by: string;
+              /** @description More of it, in the administrator's words. */
+              detail: string;
+              /** @description To whom, or to what. */
+              subject: string;
+          };
+          /** @description The answer of `GET /admin/audit` */
+          DeedPage: {
+              /** @description What was done on the day, the latest first. */
+              deeds: components["schemas"]["DeedInfo"][];
+              /** @description `before` of the next page; absent at the end. */
+              next?: string;
+          };
           /** @description For whom a message is deleted. */
           DeleteFor: "everyone" | "me";
           /** @description A device of one user, named by the client. Two users may use the same name. */
@@ -3039,6 +3306,86 @@ export namespace http {
           };
           /** @description The state of one message for one member. */
           ReceiptStatus: "sent" | "delivered" | "read";
+          /** @description What a message is reported for. */
+          ReportGround: "spam" | "abuse" | "impersonation" | "illegal" | "other";
+          /** @description A report, as administrators see it. */
+          ReportInfo: {
+              /** @description When it was made, in ms since the epoch. */
+              at: components["schemas"]["Timestamp"];
+              /** @description Who made it. */
+              byUserId: components["schemas"]["UserId"];
+              /** @description In the reporter's words. */
+              comment?: string;
+              /** @description What the service carried: JSON text, or an envelope in base64. It is proved. */
+              content?: string;
+              /** @description Where. */
+              conversationId: components["schemas"]["ConversationId"];
+              /** @description What for. */
+              ground: components["schemas"]["ReportGround"];
+              /** @description The message. */
+              messageId: components["schemas"]["MessageId"];
+              /** @description What the reporter says that it means: JSON text. Nothing proves it. */
+              plaintext?: string;
+              /** @description The report. */
+              reportId: string;
+              /** @description What became of it; absent while it is open. */
+              resolution?: components["schemas"]["ReportResolution"];
+              /** @description With which device. */
+              senderDeviceId: components["schemas"]["DeviceId"];
+              /** @description Who sent the message. */
+              senderUserId: components["schemas"]["UserId"];
+              /** @description When the service took it, in ms since the epoch. */
+              sentAt: components["schemas"]["Timestamp"];
+              /** @description Its place. */
+              sequence: components["schemas"]["Sequence"];
+          };
+          /** @description The answer of `POST /reports` */
+          ReportMade: {
+              /** @description Content is in the report that the service is known to have carried. */
+              proved: boolean;
+              /** @description The report. */
+              reportId: string;
+          };
+          /** @description `POST /reports` */
+          ReportMake: {
+              /** @description In the reporter's words. */
+              comment?: string | null;
+              /** @description The conversation. */
+              conversationId: components["schemas"]["ConversationId"];
+              /** @description The `envelope` of the message as it came, in place of the `payload`. */
+              envelope?: string | null;
+              /** @description What for. */
+              ground: components["schemas"]["ReportGround"];
+              /** @description The message. */
+              messageId: components["schemas"]["MessageId"];
+              /** @description Its place, where it is known: then it is read at once. */
+              messageSequence?: components["schemas"]["Sequence"] | null;
+              /** @description The `payload` of the message as it came, to the byte. It is proved to be what the service carried, or refused. */
+              payload?: unknown;
+              /** @description What that says, where it was encrypted. Nothing proves this. */
+              plaintext?: unknown;
+          };
+          /** @description The answer of `GET /admin/reports` */
+          ReportPage: {
+              /** @description `before` of the next page; absent at the end. */
+              next?: string;
+              /** @description Reports of the day, the latest first. */
+              reports: components["schemas"]["ReportInfo"][];
+          };
+          /** @description What became of a report. */
+          ReportResolution: {
+              /** @description When, in ms since the epoch. */
+              at: components["schemas"]["Timestamp"];
+              /** @description Which administrator says so. */
+              by: string;
+              /** @description In their words. */
+              note: string;
+          };
+          /** @description `POST /admin/reports/{reportId}` */
+          ReportResolve: {
+              /** @description What became of it. */
+              note: string;
+          };
           /** @description `PATCH /groups/{id}/members/{userId}` */
           RoleUpdate: {
               /** @description The new role. `owner` hands the group over. */
@@ -3266,6 +3613,19 @@ export namespace http {
               /** @description The user. */
               userId: components["schemas"]["UserId"];
           };
+          /** @description The answer of `GET /admin/users/{userId}` */
+          UserFile: {
+              /** @description The ban, if they are banned. */
+              ban?: components["schemas"]["BanInfo"];
+              /** @description Devices that are known and were not revoked. */
+              devices: components["schemas"]["Count"];
+              /** @description How many users have reported them in the last 30 days, counted up to ten. */
+              reporters: components["schemas"]["Count"];
+              /** @description Sockets that are open. */
+              sockets: components["schemas"]["Count"];
+              /** @description The user. */
+              userId: components["schemas"]["UserId"];
+          };
           /** @description A user: the `sub` of the access token. */
           UserId: string;
           /** @description `GET` and `PUT /settings`: what is absent is not set. */
@@ -3274,6 +3634,8 @@ export namespace http {
               lastSeen?: components["schemas"]["Audience"];
               /** @description Hours in which nothing is shown. */
               quietHours?: components["schemas"]["QuietHours"];
+              /** @description Whether what strangers send waits in the list without a push; absent: it does not. */
+              quietRequests?: boolean;
               /** @description Nothing is shown until then, in ms since the epoch. */
               quietUntil?: components["schemas"]["Timestamp"];
               /** @description Who sees what the user has read; absent: everyone. Who hides it does not see it of others. */
@@ -3441,6 +3803,311 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      readAudit: {
+          parameters: {
+              query?: {
+                  /** @description `next` of the page before. */
+                  before?: string;
+                  /** @description Any moment of the day in UTC, in ms since the epoch; absent: today. */
+                  day?: components["schemas"]["Timestamp"];
+                  /** @description So many at most. */
+                  limit?: number;
+              };
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path?: never;
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description A page of deeds. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["DeedPage"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      banUser: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description The user. */
+                  userId: components["schemas"]["UserId"];
+              };
+              cookie?: never;
+          };
+          /** @description At most 32768 bytes. */
+          requestBody: {
+              content: {
+                  "application/json": components["schemas"]["BanMake"];
+              };
+          };
+          responses: {
+              /** @description The ban. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["BanMade"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      unbanUser: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description The user. */
+                  userId: components["schemas"]["UserId"];
+              };
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description Done; there is nothing to say. */
+              204: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content?: never;
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              404: components["responses"]["NotFound"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      listAdminKeys: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path?: never;
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description The keys. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["AdminKeyList"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      makeAdminKey: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description What the key is called. */
+                  name: string;
+              };
+              cookie?: never;
+          };
+          /** @description At most 32768 bytes. */
+          requestBody: {
+              content: {
+                  "application/json": components["schemas"]["AdminKeyMake"];
+              };
+          };
+          responses: {
+              /** @description The key. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["AdminKeyMade"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      dropAdminKey: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description What the key is called. */
+                  name: string;
+              };
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description Done; there is nothing to say. */
+              204: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content?: never;
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              404: components["responses"]["NotFound"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      listReports: {
+          parameters: {
+              query?: {
+                  /** @description `next` of the page before. */
+                  before?: string;
+                  /** @description Any moment of the day in UTC, in ms since the epoch; absent: today. */
+                  day?: components["schemas"]["Timestamp"];
+                  /** @description So many at most. */
+                  limit?: number;
+              };
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path?: never;
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description A page of reports. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["ReportPage"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      resolveReport: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description The report. */
+                  reportId: string;
+              };
+              cookie?: never;
+          };
+          /** @description At most 32768 bytes. */
+          requestBody: {
+              content: {
+                  "application/json": components["schemas"]["ReportResolve"];
+              };
+          };
+          responses: {
+              /** @description Done; there is nothing to say. */
+              204: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content?: never;
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              404: components["responses"]["NotFound"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      lookUpUser: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description The user. */
+                  userId: components["schemas"]["UserId"];
+              };
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description The user. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["UserFile"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
               429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
@@ -4395,7 +5062,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["Forbidden"];
               409: components["responses"]["Conflict"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -5552,6 +6219,103 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               404: components["responses"]["NotFound"];
+              413: components["responses"]["TooLarge"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      reportMessage: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path?: never;
+              cookie?: never;
+          };
+          /** @description At most 32768 bytes. */
+          requestBody: {
+              content: {
+                  "application/json": components["schemas"]["ReportMake"];
+              };
+          };
+          responses: {
+              /** @description The report. */
+              200: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content: {
+                      "application/json": components["schemas"]["ReportMade"];
+                  };
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["ForbiddenOrNotAMember"];
+              404: components["responses"]["NotFound"];
+              413: components["responses"]["TooLarge"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      acceptRequest: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description The user. */
+                  userId: components["schemas"]["UserId"];
+              };
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description Done; there is nothing to say. */
+              204: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content?: never;
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
+              429: components["responses"]["RateLimited"];
+              500: components["responses"]["Internal"];
+              503: components["responses"]["Unavailable"];
+          };
+      };
+      declineRequest: {
+          parameters: {
+              query?: never;
+              header?: {
+                  /** @description The device that calls; `http` where absent. A device that was revoked is refused. */
+                  "X-Device-Id"?: components["parameters"]["Device"];
+              };
+              path: {
+                  /** @description The user. */
+                  userId: components["schemas"]["UserId"];
+              };
+              cookie?: never;
+          };
+          requestBody?: never;
+          responses: {
+              /** @description Done; there is nothing to say. */
+              204: {
+                  headers: {
+                      [name: string]: unknown;
+                  };
+                  content?: never;
+              };
+              400: components["responses"]["BadRequest"];
+              401: components["responses"]["Unauthorized"];
+              403: components["responses"]["Forbidden"];
               413: components["responses"]["TooLarge"];
               429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];

@@ -59,7 +59,7 @@ impl Http {
         self.tell("/mailbox/acks", &MailAck { mail_ids }).await
     }
 
-    async fn tell(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<(), HttpError> {
+    pub(crate) async fn tell(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<(), HttpError> {
         self.call(Method::POST, path, Some(&|_| serde_json::to_string(body))).await.map(drop)
     }
 

@@ -47,6 +47,7 @@
 //! since the start is where the conversation starts. An application with a store of its own says
 //! what it holds with [`ClientBuilder::cursors`].
 
+mod abuse;
 mod actor;
 mod builder;
 mod calls;

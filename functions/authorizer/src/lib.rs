@@ -11,7 +11,10 @@ use tidings_domain::{
     ports::{BoxFuture, Clock},
     rate::{CONNECTS_PER_ADDRESS, Leases, settle},
 };
-use tidings_runtime::{Adapters, Function, FunctionError, Handshake, SystemClock, config::ConfigError};
+use tidings_runtime::{
+    Adapters, Function, FunctionError, Handshake, SystemClock,
+    config::{self, ConfigError},
+};
 use tidings_store::{DynamoBuckets, DynamoDevices, DynamoTickets};
 use tracing::info;
 
@@ -22,6 +25,7 @@ pub struct Authorizer {
     devices: DynamoDevices,
     buckets: DynamoBuckets,
     leases: Leases,
+    edge_secret: Option<String>,
 }
 
 impl Authorizer {
@@ -33,13 +37,17 @@ impl Authorizer {
             devices: adapters.devices()?,
             buckets: adapters.buckets()?,
             leases: Leases::default(),
+            edge_secret: config::text_if_set("EDGE_SECRET"),
         })
     }
 
     /// Sockets are limited by the address that opens them. An authorizer can answer 401, 403 and 500 alone; the last is what
     /// makes a client come back later.
     async fn admit(&self, handshake: Handshake) -> Result<Value, FunctionError> {
-        let address = handshake.source_ip().map(|address| CONNECTS_PER_ADDRESS.of_address(address));
+        let Ok(address) = handshake.source_ip(self.edge_secret.as_deref()) else {
+            return Ok(policy("Deny", &handshake.method_arn, None));
+        };
+        let address = address.map(|address| CONNECTS_PER_ADDRESS.of_address(address));
         let admitted = self.leases.admit(address.as_slice(), SystemClock.now());
         let of_address = admitted.map_err(|limited| FunctionError::Failed(limited.to_string()))?;
         let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
@@ -56,7 +64,7 @@ impl Authorizer {
             ConnectPorts { tokens: &self.tokens, tickets: &self.tickets, devices: &self.devices, clock: &SystemClock };
         match authenticate(ports, credential).await {
             Ok(caller) => Ok(policy("Allow", &handshake.method_arn, Some(&caller.owner))),
-            Err(ConnectError::Revoked) => Ok(policy("Deny", &handshake.method_arn, None)),
+            Err(ConnectError::Revoked | ConnectError::Banned) => Ok(policy("Deny", &handshake.method_arn, None)),
             Err(error @ ConnectError::Unauthorized(_)) => {
                 info!(%error, "refused");
                 Err(FunctionError::Unauthorized)

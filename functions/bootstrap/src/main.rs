@@ -34,6 +34,7 @@ fn function(handler: &str, adapters: &Adapters) -> Result<Arc<dyn Function>, Err
         "projector" => Arc::new(tidings_fn_projector::Projector::build(adapters)?),
         "sweeper" => Arc::new(tidings_fn_sweeper::Sweeper::build(adapters)?),
         "personal" => Arc::new(tidings_fn_personal::Personal::build(adapters)?),
+        "admin" => Arc::new(tidings_fn_admin::Admin::build(adapters)?),
         "devices" => Arc::new(tidings_fn_devices::Devices::build(adapters)?),
         "keys" => Arc::new(tidings_fn_keys::Keys::build(adapters)?),
         "notifier" => Arc::new(tidings_fn_notifier::Notifier::build(adapters)?),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tidings_domain::{
-    blocks::{self, block},
+    blocks::{self, BlockPorts},
     devices::{DevicePorts, list, register, revoke},
     ids::{DeviceId, Sender, UserId},
     limits::BLOCKS_PAGE_MAX,
@@ -52,6 +52,14 @@ impl Devices {
             "GET /blocks" => self.blocks(request, &caller).await,
             "PUT /blocks/{userId}" => self.block(request, &caller).await,
             "DELETE /blocks/{userId}" => self.unblock(request, &caller).await,
+            "PUT /requests/{userId}" => {
+                blocks::accept(self.block_ports(), &caller.user, &other(request)?).await?;
+                Ok(HttpAnswer::nothing())
+            }
+            "DELETE /requests/{userId}" => {
+                blocks::decline(self.block_ports(), &caller.user, &other(request)?).await?;
+                Ok(HttpAnswer::nothing())
+            }
             "GET /settings" => self.settings(&caller).await,
             "PUT /settings" => self.set_settings(request, &caller).await,
             _ => Err(Failure::new(ErrorCode::NotFound, "there is no such call")),
@@ -84,12 +92,12 @@ impl Devices {
     }
 
     async fn block(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
-        block(&self.rules, &SystemClock, &caller.user, &other(request)?).await?;
+        blocks::block(self.block_ports(), &caller.user, &other(request)?).await?;
         Ok(HttpAnswer::nothing())
     }
 
     async fn unblock(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
-        self.rules.unblock(&caller.user, &other(request)?).await?;
+        blocks::unblock(self.block_ports(), &caller.user, &other(request)?).await?;
         Ok(HttpAnswer::nothing())
     }
 
@@ -102,6 +110,10 @@ impl Devices {
         let settings = convert::user_settings_request(&request.body::<devices::UserSettings>()?)?;
         self.rules.set_settings(&caller.user, &settings).await?;
         Ok(HttpAnswer::json(&convert::user_settings(&settings)))
+    }
+
+    fn block_ports(&self) -> BlockPorts<'_> {
+        BlockPorts { rules: &self.rules, conversations: &self.conversations, clock: &SystemClock }
     }
 
     fn ports(&self) -> DevicePorts<'_> {

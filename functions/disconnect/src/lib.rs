@@ -2,7 +2,11 @@
 //! promise this event, and nothing depends on it.
 
 use serde_json::Value;
-use tidings_domain::{ports::BoxFuture, sessions::end};
+use tidings_domain::{
+    bans::OpenSockets,
+    ports::{BoxFuture, Clock},
+    sessions::end,
+};
 use tidings_runtime::{
     Adapters, Function, FunctionError, SystemClock, WebSocketEvent, answer_nothing, config::ConfigError,
 };
@@ -27,6 +31,8 @@ impl Function for Disconnect {
             let socket = WebSocketEvent::parse(event)?.socket(&"".into())?;
             let ended = end(&self.sessions, &self.devices, &SystemClock, &socket.owner, &socket.connection).await;
             ended.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
+            let closed = self.sessions.forget_open(&socket.session(SystemClock.now(), 0)).await;
+            closed.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
             Ok(answer_nothing())
         })
     }

@@ -8,7 +8,8 @@ use tidings_domain::{
     invites::{self, Admission},
     limits::MEMBERS_PAGE_MAX,
     membership::{Command, GroupPorts, change, create, group_of, members_page},
-    ports::{BoxFuture, Clock},
+    ports::{BoxFuture, Clock, PrivacyRules},
+    privacy::Pair,
     rate::{GROUPS_PER_USER, INVITES_PER_USER, JOINS_PER_USER, Limit, take},
 };
 use tidings_protocol::{
@@ -20,7 +21,7 @@ use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, SystemClock,
     config::{self, ConfigError},
 };
-use tidings_store::{DynamoBuckets, DynamoConversations, DynamoLog, DynamoMedia};
+use tidings_store::{DynamoBuckets, DynamoConversations, DynamoLog, DynamoMedia, DynamoRules};
 use uuid::Uuid;
 
 /// The function.
@@ -31,6 +32,7 @@ pub struct Groups {
     media: DynamoMedia,
     bus: KinesisBus,
     buckets: DynamoBuckets,
+    rules: DynamoRules,
     push_members_max: usize,
 }
 
@@ -44,6 +46,7 @@ impl Groups {
             media: adapters.media()?,
             bus: adapters.bus()?,
             buckets: adapters.buckets()?,
+            rules: adapters.rules()?,
             push_members_max: config::number("PUSH_MEMBERS_MAX", 2, 10_000)?,
         })
     }
@@ -61,10 +64,12 @@ impl Groups {
             "GET /groups/{id}/members" => self.members(request, &caller).await,
             "POST /groups/{id}/members" => {
                 let users = convert::members_to_add(&request.body::<MembersAdd>()?)?;
+                let users = self.without_those_who_block(&caller, users).await?;
                 self.change(request, &caller, Command::Add(users)).await
             }
             "PUT /groups/{id}/members/{userId}" => {
-                self.change(request, &caller, Command::Add(vec![member(request)?])).await
+                let users = self.without_those_who_block(&caller, vec![member(request)?]).await?;
+                self.change(request, &caller, Command::Add(users)).await
             }
             "PATCH /groups/{id}/members/{userId}" => {
                 let role = request.body::<RoleUpdate>()?.role.into();
@@ -142,7 +147,8 @@ impl Groups {
         let wanted = convert::create_request(body)?;
         self.limit(GROUPS_PER_USER, caller).await?;
         let conversation = ConversationId::group_of(caller, &wanted.client_group_id);
-        create(self.ports(), caller, &conversation, wanted.settings, wanted.members).await?;
+        let members = self.without_those_who_block(caller, wanted.members).await?;
+        create(self.ports(), caller, &conversation, wanted.settings, members).await?;
         self.info(&conversation, caller).await
     }
 
@@ -174,6 +180,14 @@ impl Groups {
         let (members, has_more) =
             members_page(self.ports(), &caller.user, &group(request)?, after.as_ref(), limit).await?;
         Ok(HttpAnswer::json(&convert::member_page(&members, has_more)))
+    }
+
+    /// Those of some users who have not blocked the caller: the others are added by somebody else, or come by an invite. The caller is
+    /// not told.
+    async fn without_those_who_block(&self, caller: &Sender, users: Vec<UserId>) -> Result<Vec<UserId>, Failure> {
+        let pairs: Vec<Pair> = users.iter().map(|user| (user.clone(), caller.user.clone())).collect();
+        let blocked = self.rules.stances(&[], &pairs).await?.blocked;
+        Ok(users.into_iter().filter(|user| !blocked.contains(&(user.clone(), caller.user.clone()))).collect())
     }
 
     async fn limit(&self, limit: Limit, caller: &Sender) -> Result<(), Failure> {

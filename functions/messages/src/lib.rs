@@ -8,11 +8,14 @@ use tidings_domain::{
     limits::{MEMBERS_PAGE_MAX, PULL_LIMIT_MAX, SCHEDULED_PAGE_MAX, THREADS_PAGE_MAX},
     messages::{MessagePorts, edits, message, open, pins, read_thread, tallies, thread, threads},
     ports::{BoxFuture, Clock},
+    rate::{REPORTS_PER_USER, take},
+    reports::{ReportPorts, report},
     schedule::{Schedule, SchedulePorts, cancel, schedule},
     send::TargetRef,
 };
 use tidings_protocol::{
     DeleteFor, ErrorCode, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote, ServerFrame,
+    abuse::ReportMake,
     convert::{self, AboutRequest},
     messages::{OneMessage, ScheduleRequest, ThreadMark},
 };
@@ -20,7 +23,10 @@ use tidings_runtime::{
     Adapters, Callers, Failure, Function, FunctionError, HttpAnswer, HttpRequest, MessageSender, SystemClock,
     config::ConfigError,
 };
-use tidings_store::{DynamoAnnotations, DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal, DynamoTimers};
+use tidings_store::{
+    DynamoAbuse, DynamoAnnotations, DynamoBuckets, DynamoConversations, DynamoLog, DynamoMedia, DynamoPersonal,
+    DynamoTimers,
+};
 
 /// The function.
 pub struct Messages {
@@ -31,6 +37,8 @@ pub struct Messages {
     annotations: DynamoAnnotations,
     timers: DynamoTimers,
     media: DynamoMedia,
+    abuse: DynamoAbuse,
+    buckets: DynamoBuckets,
     sender: MessageSender,
 }
 
@@ -45,6 +53,8 @@ impl Messages {
             annotations: adapters.annotations()?,
             timers: adapters.timers()?,
             media: adapters.media()?,
+            abuse: adapters.abuse()?,
+            buckets: adapters.buckets()?,
             sender: MessageSender::build(adapters)?,
         })
     }
@@ -83,6 +93,7 @@ impl Messages {
             "GET /conversations/{id}/threads" => self.threads(request, &caller).await,
             "GET /conversations/{id}/threads/{messageId}" => self.thread(request, &caller).await,
             "PUT /conversations/{id}/threads/{messageId}/mark" => self.mark_thread(request, &caller).await,
+            "POST /reports" => self.report(request, &caller).await,
             "POST /scheduled" => self.schedule(request, &caller).await,
             "GET /scheduled" => self.scheduled(request, &caller).await,
             "DELETE /scheduled/{messageId}" => self.cancel(request, &caller).await,
@@ -166,6 +177,20 @@ impl Messages {
         let up_to = convert::thread_mark(&request.body::<ThreadMark>()?)?;
         read_thread(self.ports(), &caller.user, &conversation(request)?, root, up_to).await?;
         Ok(HttpAnswer::nothing())
+    }
+
+    async fn report(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
+        let wanted = convert::report_request(&request.body::<ReportMake>()?)?;
+        take(&self.buckets, &SystemClock, &REPORTS_PER_USER.of_user(&caller.user)).await?;
+        let ports = ReportPorts {
+            log: &self.log,
+            conversations: &self.conversations,
+            commitments: &self.abuse,
+            reports: &self.abuse,
+            clock: &SystemClock,
+        };
+        let made = report(ports, &caller.user, &wanted).await?;
+        Ok(HttpAnswer::json(&convert::report_receipt(&made)))
     }
 
     async fn schedule(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {

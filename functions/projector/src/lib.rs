@@ -8,7 +8,7 @@ use tidings_domain::{
 };
 use tidings_media::S3Objects;
 use tidings_runtime::{Adapters, Function, FunctionError, SystemClock, config::ConfigError, finish_batch, log_entries};
-use tidings_store::{DynamoAnnotations, DynamoLog, DynamoMedia, DynamoTimers};
+use tidings_store::{DynamoAbuse, DynamoAnnotations, DynamoLog, DynamoMedia, DynamoTimers};
 
 /// The function.
 pub struct Projector {
@@ -17,6 +17,7 @@ pub struct Projector {
     timers: DynamoTimers,
     media: DynamoMedia,
     objects: S3Objects,
+    abuse: DynamoAbuse,
     failures: FailureQueue,
 }
 
@@ -29,6 +30,7 @@ impl Projector {
             timers: adapters.timers()?,
             media: adapters.media()?,
             objects: adapters.objects()?,
+            abuse: adapters.abuse()?,
             failures: adapters.failures("projector")?,
         })
     }
@@ -44,6 +46,7 @@ impl Function for Projector {
                 eraser: &self.log,
                 media: &self.media,
                 objects: &self.objects,
+                commitments: &self.abuse,
                 timers: &self.timers,
                 clock: &SystemClock,
             };

@@ -8,7 +8,7 @@ use tidings_domain::{
 };
 use tidings_media::S3Objects;
 use tidings_runtime::{Adapters, Function, FunctionError, MessageSender, config::ConfigError};
-use tidings_store::{DynamoLog, DynamoMedia, DynamoTimers};
+use tidings_store::{DynamoAbuse, DynamoLog, DynamoMedia, DynamoTimers};
 use tracing::info;
 
 /// The function.
@@ -17,6 +17,7 @@ pub struct Sweeper {
     timers: DynamoTimers,
     media: DynamoMedia,
     objects: S3Objects,
+    abuse: DynamoAbuse,
     sender: MessageSender,
 }
 
@@ -28,6 +29,7 @@ impl Sweeper {
             timers: adapters.timers()?,
             media: adapters.media()?,
             objects: adapters.objects()?,
+            abuse: adapters.abuse()?,
             sender: MessageSender::build(adapters)?,
         })
     }
@@ -41,6 +43,7 @@ impl Function for Sweeper {
                 eraser: &self.log,
                 media: &self.media,
                 objects: &self.objects,
+                commitments: &self.abuse,
                 schedule: &self.timers,
                 send: self.sender.ports(),
             };

@@ -20,7 +20,7 @@ use crate::progress::Step;
 use crate::python;
 use crate::services::{emulator_answers, issuer_answers, path_text, start_emulator, start_issuer, start_proxy, stop};
 use crate::state::{
-    AUDIENCE, Deployment, Lock, PORT_DEFAULT, REGION, State, Target, issuer_url, oidc_port, proxy_port,
+    ADMIN, AUDIENCE, Deployment, Lock, PORT_DEFAULT, REGION, State, Target, issuer_url, oidc_port, proxy_port,
 };
 use crate::token::{self, Claims};
 
@@ -270,7 +270,8 @@ fn run_deploy_script(
         .args(["--parameter", &format!("Architecture={architecture}")])
         .args(["--parameter", &format!("EndpointUrl={}", state.endpoint_of_functions())])
         .args(["--parameter", &format!("OidcIssuer={}", state.issuer_url())])
-        .args(["--parameter", &format!("OidcAudience={AUDIENCE}")]);
+        .args(["--parameter", &format!("OidcAudience={AUDIENCE}")])
+        .args(["--parameter", &format!("AdminUsers={ADMIN}")]);
     command.args(push_parameters(paths, state)?);
     if state.proxy_pid.is_some() {
         // A device that was cut off without a word is missed soon, not after minutes.

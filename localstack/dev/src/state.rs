@@ -16,6 +16,8 @@ use crate::progress::Step;
 
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const AUDIENCE: &str = "tidings";
+/// Who administrates on the local stack.
+pub(crate) const ADMIN: &str = "admin";
 pub(crate) const PORT_DEFAULT: u16 = 4566;
 const OIDC_PORT_OFFSET: u16 = 4;
 const PROXY_PORT_OFFSET: u16 = 5;

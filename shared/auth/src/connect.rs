@@ -49,6 +49,9 @@ pub enum ConnectError {
     /// The credential is good and the device may not connect: 403.
     #[error("the device is revoked")]
     Revoked,
+    /// The credential is good and its user is banned: 403.
+    #[error("the user is banned")]
+    Banned,
     /// What is needed to tell is away.
     #[error("identity cannot be checked")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -93,7 +96,8 @@ pub struct Caller {
     pub is_known: bool,
 }
 
-/// Tells who is there, and refuses a device that was revoked.
+/// Tells who is there, and refuses a device that was revoked, and every device of a user who is banned: one that is known says so
+/// itself, so it costs nothing.
 pub async fn authenticate(ports: ConnectPorts<'_>, credential: Credential<'_>) -> Result<Caller, ConnectError> {
     let owner = match credential {
         Credential::Token { token, device } => {
@@ -103,8 +107,12 @@ pub async fn authenticate(ports: ConnectPorts<'_>, credential: Credential<'_>) -
         Credential::Ticket(ticket) => redeem_ticket(ports.tickets, ports.clock, ticket).await?,
         Credential::Missing => return Err(ConnectError::Unauthorized("no token and no ticket".into())),
     };
+    let now = ports.clock.now();
     match ports.devices.find(&owner).await? {
         Some(device) if device.revoked => Err(ConnectError::Revoked),
-        device => Ok(Caller { owner, is_known: device.is_some() }),
+        Some(device) if device.banned_until > now => Err(ConnectError::Banned),
+        Some(_) => Ok(Caller { owner, is_known: true }),
+        None if ports.devices.banned_until(&owner.user).await? > now => Err(ConnectError::Banned),
+        None => Ok(Caller { owner, is_known: false }),
     }
 }

@@ -15,6 +15,7 @@ use tidings_domain::{
     repair::{RepairPorts, repair},
     ring::{Ring, RingEntry},
     send::{Draft, KnownTails, Outcome, SendPorts, SendTerms, send},
+    strangers::AnyStranger,
     stream::StreamRecord,
 };
 use tidings_protocol::{
@@ -167,6 +168,7 @@ impl Bench {
             keys: world,
             bus: world,
             ingest: world,
+            strangers: &AnyStranger,
             media: world,
             gateway: world,
             clock: world,

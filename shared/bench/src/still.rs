@@ -7,7 +7,8 @@ use std::{
 
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Agreement, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
+        Advance, Advanced, Agreement, Label, Member, Members, PeerRule, PreferencesPatch, Reach, ReachMove, Standing,
+        Watermark,
     },
     ids::{ConnectionId, ConversationId, MailId, MediaHandle, MessageId, Sender, Sequence, Timestamp, UserId},
     keys::DeviceSet,
@@ -162,6 +163,10 @@ impl Conversations for Still {
 
     fn flag_hidden<'a>(&'a self, _: &'a ConversationId, _: &'a UserId, _: Timestamp) -> PortResult<'a, bool> {
         done(true)
+    }
+
+    fn set_peer_rule<'a>(&'a self, _: &'a ConversationId, _: &'a UserId, _: PeerRule) -> PortResult<'a, ()> {
+        done(())
     }
 
     fn set_direct_ttl<'a>(&'a self, _: &'a ConversationId, _: Option<u64>) -> PortResult<'a, ()> {

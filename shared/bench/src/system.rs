@@ -18,6 +18,7 @@ use tidings_domain::{
     notice::Notice,
     receipts::{MarkAt, ReceiptPorts, raise},
     send::{AnswerTo, Draft, KnownTails, Outcome, SendError, SendPorts, SendRequest, SendTerms, send},
+    strangers::AnyStranger,
     sync::{SessionTerms, SyncPorts, heartbeat},
 };
 use tidings_memory::{
@@ -151,6 +152,7 @@ impl System {
             keys: &world,
             bus: &streams,
             ingest: &streams,
+            strangers: &AnyStranger,
             media: &world,
             gateway: &world,
             clock: &world,
@@ -198,6 +200,7 @@ impl System {
             ttl_seconds: None,
             envelopes: BTreeMap::new(),
             welcome: None,
+            is_withheld: false,
         };
         let draft = Draft {
             sender: sender.clone(),

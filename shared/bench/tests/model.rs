@@ -13,8 +13,8 @@ use tidings_bench::{
 fn a_message_takes_what_the_running_stack_meters() {
     let [acknowledged, receipt, read_at_once] = steps();
     let delivered = Step { requests: 6.0, read_units: 1.5, write_units: 1.0, frames: 2.0 };
-    // What was read is told to those whom both of the two let see it: their settings.
-    assert_eq!(receipt, Step { requests: 7.0, read_units: 2.5, write_units: 1.0, frames: 2.0 });
+    // What was read is told to those whom both of the two let see it: their settings, and whether one has blocked the other.
+    assert_eq!(receipt, Step { requests: 7.0, read_units: 3.5, write_units: 1.0, frames: 2.0 });
     let alone = Step { requests: 11.0, read_units: 5.0, write_units: 3.0, frames: 3.0 };
     let with = |receipt: Step| Step {
         requests: alone.requests + receipt.requests,
@@ -38,7 +38,7 @@ fn a_message_is_delivered_within_its_budget_of_time() {
 fn a_million_messages_of_a_lively_chat_cost_at_most_seven_and_a_half_dollars() {
     let report = Scenario { messages: 2_000, ..LIVELY }.run();
     let [frames, writes, reads] = report.counts();
-    assert!(frames <= 3.52 && writes <= 3.35 && reads <= 5.3, "{:?}", report.counts());
+    assert!(frames <= 3.52 && writes <= 3.35 && reads <= 5.8, "{:?}", report.counts());
     assert!(report.bill.total() <= 7.5, "{:?}", report.bill);
 }
 

@@ -40,6 +40,10 @@ pub struct Member {
     pub has_hidden: bool,
     /// The member agrees that the text of what is said is indexed for search.
     pub agrees_to_search: bool,
+    /// Of a conversation of two: since when the member has blocked the other; zero: they have not.
+    pub blocked_at: Timestamp,
+    /// Of a conversation of two: when the member has accepted that the other writes to them; zero: they have not said.
+    pub accepted_at: Timestamp,
     /// The dedupe ring of each of the member's devices.
     pub rings: BTreeMap<DeviceId, Ring>,
 }
@@ -48,6 +52,17 @@ impl Member {
     /// Whether the member has ever sent something, as the fan-out has seen it.
     pub fn has_sent(&self) -> bool {
         self.sent_at > Timestamp::default()
+    }
+
+    /// Whether the other one of a conversation of two may be there with them: the member has written, or has accepted that the
+    /// other does.
+    pub fn has_accepted(&self) -> bool {
+        self.has_sent() || self.accepted_at > Timestamp::default()
+    }
+
+    /// Of a conversation of two: whether the member has blocked the other.
+    pub fn has_blocked(&self) -> bool {
+        self.blocked_at > Timestamp::default()
     }
 
     /// A member of whom nothing is stored yet.
@@ -67,6 +82,8 @@ impl Member {
             is_archived: false,
             has_hidden: false,
             agrees_to_search: false,
+            blocked_at: Timestamp::default(),
+            accepted_at: Timestamp::default(),
             rings: BTreeMap::new(),
         }
     }
@@ -157,6 +174,8 @@ pub struct Standing {
     pub membership_version: Sequence,
     /// The user's member row.
     pub member: Option<Member>,
+    /// Of a conversation of two: the other's row.
+    pub peer: Option<Member>,
     /// Until then the batch sequencer appends.
     pub hot_until: Timestamp,
     /// The group, where it is one.
@@ -178,6 +197,16 @@ impl Standing {
         }
     }
 
+    /// Of a conversation of two: whether the user has blocked the other.
+    pub fn has_blocked(&self) -> bool {
+        self.member.as_ref().is_some_and(Member::has_blocked)
+    }
+
+    /// Of a conversation of two: whether the other has blocked the user.
+    pub fn is_blocked(&self) -> bool {
+        self.peer.as_ref().is_some_and(Member::has_blocked)
+    }
+
     /// Life of messages that name none, in seconds.
     pub fn ttl_seconds(&self) -> Option<u64> {
         self.group.as_ref().map_or(self.direct_ttl_seconds, |group| group.settings.ttl_seconds)
@@ -192,6 +221,28 @@ impl Standing {
     /// The last sequence that the member's own row tells of.
     pub fn row_sequence(&self) -> Sequence {
         self.member.as_ref().map_or(Sequence::ZERO, |m| m.last_sequence)
+    }
+}
+
+/// What a member of a conversation of two rules of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerRule {
+    /// The other is blocked since then.
+    Block(Timestamp),
+    /// The other is not blocked any more.
+    Unblock,
+    /// The other may write, since then.
+    Accept(Timestamp),
+}
+
+impl PeerRule {
+    /// The row with the rule.
+    pub fn apply_to(self, row: &mut Member) {
+        match self {
+            Self::Block(at) => row.blocked_at = if row.has_blocked() { row.blocked_at } else { at },
+            Self::Unblock => row.blocked_at = Timestamp::default(),
+            Self::Accept(at) => row.accepted_at = at,
+        }
     }
 }
 

@@ -217,7 +217,8 @@ async fn queue_pushes(
 ) -> Result<(), Unavailable> {
     let is_there = |user: &UserId| sessions.binary_search_by(|session| session.owner.user.cmp(user)).is_ok();
     let away = audience.iter().filter(|(user, _)| !is_there(user)).flat_map(|(user, visible)| {
-        let entries = work.entries.values().map(|(entry, _)| entry).filter(|entry| visible.has(entry.sequence));
+        let entries = work.entries.values().map(|(entry, _)| entry);
+        let entries = entries.filter(|entry| visible.has(entry.sequence) && entry.is_for(user));
         jobs_for(conversation, user, entries, now)
     });
     let behind = work.behind.iter().filter(|(user, last)| audience.get(user).is_some_and(|v| v.has(**last)));
@@ -258,7 +259,9 @@ async fn advance(
     }
     let mut users: Vec<UserId> = users.to_vec();
     loop {
-        let moves = users.into_iter().map(|user| {
+        // The row of who is to see none of it stays: the next entry that they see brings it along.
+        let concerned = |user: &UserId| work.entries.values().any(|(entry, _)| entry.is_for(user));
+        let moves = users.into_iter().filter(concerned).map(|user| {
             let advance = advance_of(&user, after, &work.entries, moved_at);
             async move {
                 let advanced = ports.conversations.advance(conversation, &user, &advance).await?;
@@ -411,7 +414,7 @@ fn notices_for(
     let entries = work
         .entries
         .values()
-        .filter(|(entry, _)| visible.has(entry.sequence))
+        .filter(|(entry, _)| visible.has(entry.sequence) && entry.is_for(&session.owner.user))
         .filter(|(entry, _)| entry.sender != session.owner || entry.membership.is_some())
         .filter(|(_, reached)| !reached.contains(&session.owner))
         .map(|(entry, _)| Notice::Entry(Box::new(entry.clone().as_read_at(now))));

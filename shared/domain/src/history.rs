@@ -103,7 +103,8 @@ pub async fn page(
         if has_hidden { leave_out(ports.personal, user, conversation, page.entries).await? } else { page.entries };
     // After the read: what expires meanwhile has expired for the reader.
     let now = ports.clock.now();
-    Ok(Page { entries: entries.into_iter().map(|e| e.as_read_at(now)).collect(), ..page })
+    let entries = entries.into_iter().filter(|e| e.is_for(user)).map(|e| e.as_read_at(now));
+    Ok(Page { entries: entries.collect(), ..page })
 }
 
 fn forwards(mut rows: Vec<Entry>, since: Sequence, limit: usize) -> Page {

@@ -345,3 +345,26 @@ pub const RATE_LEASES_MAX: usize = 30_000;
 /// A bucket that could not be charged is not tried again for so long, in milliseconds: many times what a try may take, for
 /// the work beside it waits as long.
 pub const RATE_RETRY_MS: u64 = 30_000;
+
+/// Users who have reported somebody that are counted.
+pub const REPORTERS_COUNTED_MAX: usize = 10;
+/// Contents, and places of each, that a function remembers to find what is sent to many strangers.
+pub const SPAM_MEMORY_MAX: usize = 10_000;
+/// How long what was carried can be proved after its content has gone, in milliseconds.
+pub const COMMITMENT_MS: u64 = 7 * 24 * 3600 * 1000;
+/// How long a report is kept, in milliseconds.
+pub const REPORT_MS: u64 = 180 * 24 * 3600 * 1000;
+/// How long it counts that somebody has reported a user, in milliseconds.
+pub const REPORTER_MS: u64 = 30 * 24 * 3600 * 1000;
+/// How long it is kept what administrators have done, in milliseconds.
+pub const AUDIT_MS: u64 = 400 * 24 * 3600 * 1000;
+/// The comment of a report, the reason of a ban, and the like, in characters.
+pub const COMMENT_CHARS_MAX: usize = 1000;
+/// Reports, or deeds of administrators, in a page.
+pub const ADMIN_PAGE_MAX: usize = 50;
+/// The longest life of an administrator's key, in milliseconds.
+pub const ADMIN_KEY_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+/// How long after a ban is written it is looked once more who got in meanwhile, in milliseconds.
+pub const BAN_SETTLE_MS: u64 = 1000;
+/// A socket lives so long at most, in seconds, with some to spare.
+pub const SOCKET_LIFE_SECONDS: u64 = 2 * 3600 + 300;

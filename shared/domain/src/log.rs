@@ -85,6 +85,8 @@ pub struct Content {
     pub envelopes: BTreeMap<DeviceId, Arc<str>>,
     /// Of a commit: what those need whom it adds.
     pub welcome: Option<Box<Welcome>>,
+    /// Nobody is to see it but its sender, whom the other one had blocked.
+    pub is_withheld: bool,
 }
 
 /// What an MLS commit has for those whom it adds.
@@ -114,6 +116,7 @@ impl Content {
             ttl_seconds: None,
             envelopes: BTreeMap::new(),
             welcome: None,
+            is_withheld: false,
         }
     }
 }
@@ -226,6 +229,11 @@ impl Entry {
     /// Whether it is a message with something to read at a time.
     pub fn is_message_at(&self, now: Timestamp) -> bool {
         self.event == EventKind::Message && self.erased.is_none() && !self.is_expired(now)
+    }
+
+    /// Whether a user is to see that it is there: what was withheld, its sender alone.
+    pub fn is_for(&self, user: &UserId) -> bool {
+        !self.content.is_withheld || self.sender.user == *user
     }
 
     /// Whether it draws a user's attention, by name or as one of all.

@@ -119,6 +119,11 @@ pub async fn post(ports: MailPorts<'_>, mail: &Mail) -> Result<(), MailError> {
                 ReadError::Unavailable(error) => MailError::Unavailable(error),
             })?;
         }
+        // Who is blocked is told nothing of it: the mail is lost, as any may be.
+        let is_direct = conversation.direct_members().is_some();
+        if is_direct && ports.conversations.standing(conversation, &mail.from.user).await?.is_blocked() {
+            return Ok(());
+        }
         let set = ports.keys.device_set(&mail.to.user).await?;
         if !set.devices.contains_key(&mail.to.device) {
             return Err(MailError::NoSuchDevice(mail.to.device.clone()));

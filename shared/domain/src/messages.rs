@@ -61,7 +61,8 @@ pub async fn message(
 ) -> Result<Entry, MessageError> {
     let visible_from = visible_from(ports.conversations, user, conversation).await?;
     let found = find(ports.log, conversation, about).await?;
-    let entry = found.filter(|entry| entry.sequence >= visible_from && entry.event == EventKind::Message);
+    let entry =
+        found.filter(|entry| entry.sequence >= visible_from && entry.event == EventKind::Message && entry.is_for(user));
     let shown = leave_out(ports.personal, user, conversation, entry.into_iter().collect()).await?;
     shown.into_iter().next().ok_or(MessageError::NoSuchMessage(about.message))
 }

@@ -318,7 +318,9 @@ async fn visible_entry(
 ) -> Result<Entry, PersonalError> {
     let visible_from = visible_from(ports.conversations, user, conversation).await?;
     let entry = find(ports.log, conversation, TargetRef { message, sequence }).await?;
-    entry.filter(|entry| entry.sequence >= visible_from).ok_or(PersonalError::NoSuchMessage(message))
+    entry
+        .filter(|entry| entry.sequence >= visible_from && entry.is_for(user))
+        .ok_or(PersonalError::NoSuchMessage(message))
 }
 
 fn fresh(key: &PersonalKey, message_id: Option<MessageId>) -> PersonalItem {

@@ -13,7 +13,8 @@ use thiserror::Error;
 use crate::{
     blocks::Block,
     conversation::{
-        Advance, Advanced, Agreement, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
+        Advance, Advanced, Agreement, Label, Member, Members, PeerRule, PreferencesPatch, Reach, ReachMove, Standing,
+        Watermark,
     },
     devices::{Created, PushAddress, PushEndpoint, Registration},
     events::Kept,
@@ -197,6 +198,14 @@ pub trait Conversations: Send + Sync {
         patch: &'a PreferencesPatch,
         now: Timestamp,
     ) -> PortResult<'a, Option<Member>>;
+
+    /// Notes on a member's row of a direct conversation what they rule of the other; makes the row if it is not there, in no list.
+    fn set_peer_rule<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        rule: PeerRule,
+    ) -> PortResult<'a, ()>;
 
     /// Sets the life of a direct conversation's messages that name none, in seconds; none takes it
     /// away.
@@ -413,6 +422,9 @@ pub trait Devices: Send + Sync {
 
     /// All devices of a user.
     fn of_user<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Vec<Device>>;
+
+    /// Until when a user is banned; zero: is not. For devices that are not known: those that are say so themselves.
+    fn banned_until<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Timestamp>;
 }
 
 /// What devices have registered.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{try_join, try_join_all};
 
 use crate::{
-    ids::{ConversationId, Timestamp, UserId},
+    ids::{ConversationId, Sequence, Timestamp, UserId},
     limits::{ONLINE_THRESHOLD_MS, RECENTLY_THRESHOLD_MS},
     ports::{Clock, Conversations, Devices, PrivacyRules, Sessions, Unavailable},
     privacy::{Pair, PrivacyPorts, hidden_presence},
@@ -76,7 +76,8 @@ pub async fn presence_of(
         try_join(ports.conversations.memberships(asker, &shared), hidden_presence(privacy, &pairs)).await?;
     let looks = users.iter().zip(&shared).map(|(user, conversation)| {
         let is_shown = !hidden.contains(&(user.clone(), asker.clone()));
-        let may_know = user == asker || (is_shown && known.iter().any(|(c, _)| c == conversation));
+        let may_know = user == asker
+            || (is_shown && known.iter().any(|(c, row)| c == conversation && row.last_sequence > Sequence::ZERO));
         async move {
             let presence = if may_know { look(ports, user).await? } else { Presence::UNKNOWN };
             Ok((user.clone(), presence))

@@ -64,16 +64,20 @@ pub fn is_shown(of: (Audience, bool), to: (Audience, bool)) -> bool {
     admits(of) && admits(to)
 }
 
-/// Of these pairs, those of which the second is not to see what the first has read.
+/// Of these pairs, those of which the second is not to see what the first has read. A block hides both from each other.
 pub async fn hidden_reads(ports: PrivacyPorts<'_>, pairs: &BTreeSet<Pair>) -> Result<BTreeSet<Pair>, Unavailable> {
-    hidden(ports, pairs, &[], |privacy| privacy.read_receipts).await
+    hidden(ports, pairs, &both_ways(pairs), |privacy| privacy.read_receipts).await
+}
+
+fn both_ways(pairs: &BTreeSet<Pair>) -> Vec<Pair> {
+    let both: BTreeSet<Pair> =
+        pairs.iter().flat_map(|(of, to)| [(of.clone(), to.clone()), (to.clone(), of.clone())]).collect();
+    both.into_iter().filter(|(of, to)| of != to).collect()
 }
 
 /// Of these pairs, those of which the second is not to know whether the first is there. A block hides both from each other.
 pub async fn hidden_presence(ports: PrivacyPorts<'_>, pairs: &BTreeSet<Pair>) -> Result<BTreeSet<Pair>, Unavailable> {
-    let both_ways: Vec<Pair> =
-        pairs.iter().flat_map(|(of, to)| [(of.clone(), to.clone()), (to.clone(), of.clone())]).collect();
-    hidden(ports, pairs, &both_ways, |privacy| privacy.last_seen).await
+    hidden(ports, pairs, &both_ways(pairs), |privacy| privacy.last_seen).await
 }
 
 async fn hidden(

@@ -11,6 +11,7 @@ use crate::{
     log::{Entry, Erasure, EventKind, Target},
     media::{self, ErasePorts, Media, Objects},
     ports::{Clock, Log, Unavailable},
+    reports::{Commitments, commit},
     timers::{Timer, Timers},
 };
 
@@ -27,6 +28,8 @@ pub struct ProjectorPorts<'a> {
     pub objects: &'a dyn Objects,
     /// The log's content.
     pub eraser: &'a dyn Eraser,
+    /// What is to be proved of what is gone.
+    pub commitments: &'a dyn Commitments,
     /// For content whose life ends.
     pub timers: &'a dyn Timers,
     /// Time.
@@ -35,8 +38,8 @@ pub struct ProjectorPorts<'a> {
 
 impl<'a> ProjectorPorts<'a> {
     fn erasing(self) -> ErasePorts<'a> {
-        let Self { log, eraser, media, objects, clock, .. } = self;
-        ErasePorts { log, eraser, media, objects, clock }
+        let Self { log, eraser, media, objects, commitments, clock, .. } = self;
+        ErasePorts { log, eraser, media, objects, commitments, clock }
     }
 }
 
@@ -89,6 +92,10 @@ async fn project_one(ports: ProjectorPorts<'_>, entry: &Entry) -> Result<(), Una
             ports.timers.set(&Timer { due, conversation, sequence, why: Erasure::Expired }).await?;
         }
     }
+    // What nobody else sees counts for nothing in what everybody is told.
+    if entry.content.is_withheld {
+        return Ok(());
+    }
     if let (EventKind::Message, Some(root)) = (entry.event, entry.content.thread_root) {
         ports.annotations.note_reply(&entry.conversation, root, entry.sequence, entry.ts).await?;
     }
@@ -98,6 +105,7 @@ async fn project_one(ports: ProjectorPorts<'_>, entry: &Entry) -> Result<(), Una
             // Noted first, and then looked at what was deleted; a deletion does it the other way round.
             // So one of the two sees the other, whichever comes first.
             if ports.annotations.note_edit(target.message, entry.sequence).await? {
+                commit(ports.commitments, entry, ports.clock.now()).await?;
                 ports.eraser.erase(&entry.conversation, entry.sequence, Erasure::Deleted).await?;
             }
             Ok(())

@@ -125,6 +125,8 @@ pub enum Dropped {
     NotAMember,
     /// The user has blocked who sent it.
     Blocked,
+    /// A stranger has sent it, and the user does not want to be told of those.
+    Request,
     /// The conversation is muted, and the user not mentioned.
     Muted,
     /// The user is not to be disturbed.
@@ -143,11 +145,12 @@ pub enum Dropped {
 
 impl Dropped {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoMessage,
         Self::Acknowledged,
         Self::NotAMember,
         Self::Blocked,
+        Self::Request,
         Self::Muted,
         Self::Quiet,
         Self::Late,
@@ -164,6 +167,7 @@ impl Dropped {
             Self::Acknowledged => "acknowledged",
             Self::NotAMember => "notAMember",
             Self::Blocked => "blocked",
+            Self::Request => "request",
             Self::Muted => "muted",
             Self::Quiet => "quiet",
             Self::Late => "late",
@@ -226,6 +230,9 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
     }
     if is_blocked {
         return Verdict::Drop(Dropped::Blocked);
+    }
+    if is_direct && settings.has_quiet_requests && !member.is_some_and(Member::has_accepted) {
+        return Verdict::Drop(Dropped::Request);
     }
     if settings.is_quiet_at(now) {
         return Verdict::Wake(Dropped::Quiet);

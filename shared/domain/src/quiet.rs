@@ -62,6 +62,8 @@ pub struct UserSettings {
     pub quiet_hours: Option<QuietHours>,
     /// What is shown of the user.
     pub privacy: Privacy,
+    /// What strangers send is not shown: it waits in the list as a request.
+    pub has_quiet_requests: bool,
 }
 
 impl UserSettings {

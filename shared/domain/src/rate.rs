@@ -70,6 +70,12 @@ pub const CALLS_PER_ADDRESS: Limit = leased("calls_per_address", SECOND_US / 200
 pub const CALLS_PER_USER: Limit = leased("calls_per_user", SECOND_US / 40, 600, 32);
 /// What a device says of its user's typing.
 pub const TYPING_PER_DEVICE: Limit = leased("typing_per_device", SECOND_US, 30, 8);
+/// Conversations that a user begins with strangers: tokens, of which a message that looks like spam takes several.
+pub const STRANGERS_PER_USER: Limit = exact("strangers_per_user", HOUR_US / 120, 120);
+/// Reports that a user makes.
+pub const REPORTS_PER_USER: Limit = exact("reports_per_user", HOUR_US / 60, 30);
+/// Calls of an administrator's key or account.
+pub const CALLS_PER_ADMIN: Limit = exact("calls_per_admin", SECOND_US / 10, 100);
 /// Takes of keys by one user.
 pub const KEY_TAKES_PER_USER: Limit = exact("key_takes_per_user", HOUR_US / 600, 600);
 /// Takes of keys by one user from one other: nobody can empty another's stock.
@@ -84,7 +90,7 @@ pub const JOINS_PER_USER: Limit = exact("joins_per_user", HOUR_US / 120, 120);
 pub const UPLOADS_PER_USER: Limit = exact("uploads_per_user", HOUR_US / 600, 200);
 
 /// Every limit, for documents and tests.
-pub const LIMITS: [Limit; 13] = [
+pub const LIMITS: [Limit; 16] = [
     SENDS_PER_USER,
     SENDS_PER_DEVICE,
     SENDS_PER_CONVERSATION,
@@ -92,6 +98,9 @@ pub const LIMITS: [Limit; 13] = [
     CALLS_PER_ADDRESS,
     CALLS_PER_USER,
     TYPING_PER_DEVICE,
+    STRANGERS_PER_USER,
+    REPORTS_PER_USER,
+    CALLS_PER_ADMIN,
     KEY_TAKES_PER_USER,
     KEY_TAKES_PER_TARGET,
     GROUPS_PER_USER,
@@ -139,6 +148,11 @@ impl Limit {
     /// The bucket of a conversation.
     pub fn of_conversation(self, conversation: &ConversationId) -> Use {
         self.of(conversation)
+    }
+
+    /// The bucket of what is called so.
+    pub fn of_name(self, name: &str) -> Use {
+        self.of(name)
     }
 
     /// The bucket of an internet address.
@@ -234,15 +248,28 @@ pub trait Buckets: Send + Sync {
 
 /// Charges one use before it happens.
 pub async fn take(buckets: &dyn Buckets, clock: &dyn Clock, wanted: &Use) -> Result<(), LimitError> {
+    take_several(buckets, clock, wanted, 1).await
+}
+
+/// Charges so many tokens for one use before it happens, all or none; as many as a full bucket has at most.
+pub async fn take_several(
+    buckets: &dyn Buckets,
+    clock: &dyn Clock,
+    wanted: &Use,
+    tokens: u64,
+) -> Result<(), LimitError> {
     let Use { limit, bucket } = wanted;
-    let charge =
-        Charge { bucket: bucket.clone(), cost_us: limit.every_us, ceiling_us: Some(limit.ceiling_us()), seen_us: 0 };
+    let more = tokens.clamp(1, limit.burst) - 1;
+    let ceiling_us = limit.every_us * (limit.burst - 1 - more);
+    let cost_us = limit.every_us * (1 + more);
+    let charge = Charge { bucket: bucket.clone(), cost_us, ceiling_us: Some(ceiling_us), seen_us: 0 };
     let now = clock.now();
     match buckets.charge(&charge, now).await {
         Ok(Charged::Taken(_)) => Ok(()),
         Ok(Charged::Refused(full_at_us)) => {
             // A token came back in the meantime: soon, then.
-            let retry_after_ms = limit.wait_ms(full_at_us, now).max(1);
+            let ahead_us = full_at_us.saturating_sub(micros(now));
+            let retry_after_ms = ahead_us.saturating_sub(ceiling_us).div_ceil(1000).max(1);
             Err(RateLimited { limit: limit.name, retry_after_ms }.into())
         }
         Err(error) if limit.on_failure == OnFailure::Open => {

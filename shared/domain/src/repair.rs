@@ -75,7 +75,13 @@ async fn repair_conversation(
         let senders: Vec<UserId> = senders.into_iter().collect();
         members = ports.conversations.group(conversation, &senders).await?.members;
     }
-    let was_fanned_out = |entry: &Entry| reached.is_some_and(|at| at >= entry.sequence) && is_in_ring(&members, entry);
+    // The row of the one who is not to see an entry does not move with it: the sender's own tells.
+    let sender_has =
+        |entry: &Entry| members.iter().any(|m| m.user == entry.sender.user && m.last_sequence >= entry.sequence);
+    let has_reached = |entry: &Entry| {
+        if entry.content.is_withheld { sender_has(entry) } else { reached.is_some_and(|at| at >= entry.sequence) }
+    };
+    let was_fanned_out = |entry: &Entry| has_reached(entry) && is_in_ring(&members, entry);
     let end = entries.last().map(|e| (e.sequence, e.state.membership_version));
     let laggards = if is_pulled { Vec::new() } else { live_laggards(ports, &members, &entries).await? };
     let missing = entries.into_iter().filter(|e| !was_fanned_out(e)).collect();
@@ -114,7 +120,7 @@ async fn live_laggards(
 ) -> Result<Vec<UserId>, Unavailable> {
     let is_behind = |m: &&Member| {
         let seen = |e: &&Entry| e.sequence <= m.last_sequence && e.sequence > m.delivered_up_to;
-        entries.iter().filter(seen).any(|e| e.sender.user != m.user)
+        entries.iter().filter(seen).any(|e| e.sender.user != m.user && e.is_for(&m.user))
     };
     let laggards: Vec<UserId> = members.iter().filter(is_behind).map(|m| m.user.clone()).collect();
     let live = live_sessions(ports.sessions, &laggards, ports.clock.now()).await?;

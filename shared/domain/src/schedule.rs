@@ -213,7 +213,7 @@ async fn send_one(
             schedule.refuse(&pointer.user, pointer.message, &refusal.to_string()).await?;
         }
         // Once more with the next minute's round: it may be in the log already, and is known then.
-        Err(SendError::Contended { .. } | SendError::Queued) => return Ok(false),
+        Err(SendError::Contended { .. } | SendError::Queued | SendError::Limited(_)) => return Ok(false),
         Err(SendError::Unavailable(error)) => return Err(error),
     }
     schedule.unfile(&pointer).await?;

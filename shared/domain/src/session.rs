@@ -67,6 +67,8 @@ pub struct Device {
     pub seen_at: Timestamp,
     /// It may not connect any more.
     pub revoked: bool,
+    /// Its user is banned until then; zero: is not.
+    pub banned_until: Timestamp,
     /// What its user calls it; none until it is registered.
     pub name: Option<Arc<str>>,
     /// What it is; none until it is registered.
@@ -78,7 +80,15 @@ pub struct Device {
 impl Device {
     /// A device of which nothing is known but that it is there.
     pub fn new(owner: Sender, seen_at: Timestamp) -> Self {
-        Self { owner, seen_at, revoked: false, name: None, platform: None, push: None }
+        Self {
+            owner,
+            seen_at,
+            revoked: false,
+            banned_until: Timestamp::default(),
+            name: None,
+            platform: None,
+            push: None,
+        }
     }
 }
 

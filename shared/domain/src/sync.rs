@@ -221,7 +221,7 @@ async fn drain_conversation(
             Err(ReadError::NotAMember(_)) => break,
             Err(ReadError::Unavailable(error)) => return Err(error.into()),
         };
-        for entry in rows {
+        for entry in rows.into_iter().filter(|entry| entry.is_for(user)) {
             let entry = entry.as_read_at(ports.clock.now());
             post(ports, session, &Notice::Entry(Box::new(entry))).await?;
         }
@@ -345,6 +345,14 @@ pub struct Summary {
     pub last: Option<Entry>,
 }
 
+impl Summary {
+    /// Whether a stranger has written in it, to whom the user has not written, and whom they have not accepted.
+    pub fn is_request(&self) -> bool {
+        let is_direct = self.conversation.direct_members().is_some();
+        is_direct && self.member.last_sequence > Sequence::ZERO && !self.member.has_accepted()
+    }
+}
+
 /// Where a list of conversations goes on: what changed after `since`, from a place on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListCursor {
@@ -419,7 +427,8 @@ async fn end_of(
     if member.last_sequence == Sequence::ZERO {
         return Ok((Unread::default(), None));
     }
-    let shown = async |rows: Vec<Entry>| {
+    let shown = async |mut rows: Vec<Entry>| {
+        rows.retain(|entry| entry.is_for(user));
         if member.has_hidden { leave_out(ports.personal, user, conversation, rows).await } else { Ok(rows) }
     };
     let last_alone = async || {
@@ -445,7 +454,8 @@ async fn end_of(
 
 /// Messages of others with something to read.
 fn others_messages<'a>(rows: &'a [Entry], user: &'a UserId, now: Timestamp) -> impl Iterator<Item = &'a Entry> {
-    rows.iter().filter(move |entry| entry.sender.user != *user && entry.is_message_at(now))
+    let is_new = move |entry: &&Entry| entry.sender.user != *user && entry.is_for(user) && entry.is_message_at(now);
+    rows.iter().filter(is_new)
 }
 
 /// What a user has not read in all: of the latest conversations in which there is something, as the

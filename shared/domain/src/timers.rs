@@ -13,6 +13,7 @@ use crate::{
     log::Erasure,
     media::{self, ErasePorts, Media, Objects},
     ports::{PortResult, Unavailable},
+    reports::Commitments,
     schedule::{Schedule, send_minute},
     send::{SendPorts, SendTerms},
 };
@@ -70,6 +71,8 @@ pub struct SweepPorts<'a> {
     pub media: &'a dyn Media,
     /// The objects of media.
     pub objects: &'a dyn Objects,
+    /// What is to be proved of what is gone.
+    pub commitments: &'a dyn Commitments,
     /// Scheduled messages.
     pub schedule: &'a dyn Schedule,
     /// The write path.
@@ -109,6 +112,7 @@ async fn sweep_minute(
         eraser: ports.eraser,
         media: ports.media,
         objects: ports.objects,
+        commitments: ports.commitments,
         clock: ports.send.clock,
     };
     loop {

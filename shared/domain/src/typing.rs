@@ -49,7 +49,7 @@ async fn audience(
     if let Some(members) = conversation.direct_members() {
         let Some(other) = members.into_iter().find(|user| *user != by.user) else { return Ok(Vec::new()) };
         let rows = ports.conversations.memberships(&other, std::slice::from_ref(conversation)).await?;
-        if !rows.first().is_some_and(|(_, member)| member.has_sent()) {
+        if !rows.first().is_some_and(|(_, member)| member.has_accepted()) {
             return Ok(Vec::new());
         }
         let pairs = [(other.clone(), by.user.clone()), (by.user.clone(), other.clone())];

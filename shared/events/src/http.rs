@@ -7,7 +7,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tidings_protocol::{ParseError, parse_body};
 
-use crate::{EventError, bearer, read};
+use crate::{
+    EventError, bearer,
+    edge::{AroundTheEdge, client_address},
+    read,
+};
 
 /// A body is at most as large as a frame: the same things are said in it.
 const BODY_BYTES_MAX: usize = tidings_protocol::FRAME_BYTES_MAX;
@@ -54,9 +58,10 @@ impl HttpRequest {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The address that the request comes from, as API Gateway saw it.
-    pub fn source_ip(&self) -> Option<&str> {
-        self.request_context.as_ref()?.http.as_ref()?.source_ip.as_deref()
+    /// The address that the request comes from; with the secret of an edge, only if it came through that.
+    pub fn source_ip(&self, edge_secret: Option<&str>) -> Result<Option<&str>, AroundTheEdge> {
+        let http = self.request_context.as_ref().and_then(|context| context.http.as_ref());
+        client_address(&self.headers, http.and_then(|http| http.source_ip.as_deref()), edge_secret)
     }
 
     /// The token of `Authorization: Bearer`.

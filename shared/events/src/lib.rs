@@ -6,6 +6,7 @@
 //! without the SDK.
 
 mod batch;
+mod edge;
 mod http;
 mod image;
 mod objects;
@@ -21,6 +22,7 @@ use thiserror::Error;
 use tidings_domain::ids::InvalidId;
 
 pub use batch::{Batch, BatchAnswer, log_entries, pending_sends, stream_records};
+pub use edge::AroundTheEdge;
 pub use http::HttpRequest;
 pub use image::{ImageError, entries_of_image};
 pub use objects::{ObjectEvent, object_events};

@@ -9,7 +9,11 @@ use tidings_domain::{
     sessions::Socket,
 };
 
-use crate::{EventError, bearer, read};
+use crate::{
+    EventError, bearer,
+    edge::{AroundTheEdge, client_address},
+    read,
+};
 
 /// An event of the WebSocket API, as far as it is looked at.
 #[derive(Clone, Debug, Deserialize)]
@@ -99,9 +103,15 @@ impl Handshake {
         self.query_string_parameters.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// The address that it comes from, as API Gateway saw it.
-    pub fn source_ip(&self) -> Option<&str> {
-        self.request_context.as_ref()?.identity.as_ref()?.source_ip.as_deref()
+    /// The address that it comes from; with the secret of an edge, only if it came through that.
+    pub fn source_ip(&self, edge_secret: Option<&str>) -> Result<Option<&str>, AroundTheEdge> {
+        let identity = self.request_context.as_ref().and_then(|context| context.identity.as_ref());
+        let source_ip = identity.and_then(|identity| identity.source_ip.as_deref());
+        match &self.headers {
+            Some(headers) => client_address(headers, source_ip, edge_secret),
+            None if edge_secret.is_none() => Ok(source_ip),
+            None => Err(AroundTheEdge),
+        }
     }
 
     /// The token of `Authorization: Bearer`.

@@ -18,6 +18,10 @@ impl State {
         Standing {
             membership_version: version.unwrap_or_default(),
             member: self.member(conversation, user).cloned(),
+            peer: conversation
+                .direct_members()
+                .and_then(|members| members.into_iter().find(|member| member != user))
+                .and_then(|peer| self.member(conversation, &peer).cloned()),
             hot_until: self.hot_until.get(conversation).copied().unwrap_or_default(),
             direct_ttl_seconds: if group.is_some() { None } else { self.direct_ttls.get(conversation).copied() },
             group,

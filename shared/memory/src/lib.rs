@@ -4,6 +4,7 @@
 //! takes is then the number of its sequential trips, and the order in which concurrent ones
 //! interleave follows from the seed alone.
 
+mod abuse;
 mod annotations;
 mod buckets;
 mod changes;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PreferencesPatch, Reach, ReachMove,
+        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PeerRule, PreferencesPatch, Reach, ReachMove,
         Standing, Watermark, activity_bucket,
     },
     ids::{ConnectionId, ConversationId, Sender, Sequence, Timestamp, UserId},
@@ -411,6 +411,20 @@ impl Conversations for World {
         }))
     }
 
+    fn set_peer_rule<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        rule: PeerRule,
+    ) -> PortResult<'a, ()> {
+        Box::pin(self.call("set_peer_rule", move |state| {
+            state.change_row(conversation, user, |row| {
+                rule.apply_to(row);
+                true
+            });
+        }))
+    }
+
     fn set_direct_ttl<'a>(&'a self, conversation: &'a ConversationId, ttl_seconds: Option<u64>) -> PortResult<'a, ()> {
         Box::pin(self.call("set_direct_ttl", move |state| {
             state.meter.write(|| head_bytes(conversation, None));
@@ -581,10 +595,11 @@ impl Devices for World {
         Box::pin(self.call("touch_device", move |state| {
             state.meter.write(|| 0);
             let row = state.devices.entry(device.clone()).or_insert_with(|| Device::new(device.clone(), now));
-            if !row.revoked {
+            let is_welcome = !row.revoked && row.banned_until <= now;
+            if is_welcome {
                 row.seen_at = now;
             }
-            !row.revoked
+            is_welcome
         }))
     }
 
@@ -599,6 +614,13 @@ impl Devices for World {
         Box::pin(self.call("devices_of_user", move |state| {
             state.meter.query(Rate::Eventual, || 0);
             state.devices.values().filter(|d| d.owner.user == *user).cloned().collect()
+        }))
+    }
+
+    fn banned_until<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Timestamp> {
+        Box::pin(self.call("read_ban", move |state| {
+            state.meter.query(Rate::Strong, || 0);
+            state.abuse.bans.get(user).map(|ban| ban.until).unwrap_or_default()
         }))
     }
 }

@@ -19,6 +19,7 @@ use tidings_domain::{
 };
 
 use crate::{
+    abuse::Abuse,
     annotations::Notes,
     changes::{Journal, What},
     consistency::{Old, Past},
@@ -93,6 +94,7 @@ pub(crate) struct State {
     pub(crate) keys: Keys,
     /// When token buckets are full again, in microseconds.
     pub(crate) buckets: BTreeMap<String, u64>,
+    pub(crate) abuse: Abuse,
     pub(crate) notes: Notes,
     pub(crate) shelf: Shelf,
     pub(crate) tickets: BTreeMap<String, Grant>,

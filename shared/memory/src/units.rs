@@ -253,6 +253,8 @@ pub(crate) fn member_bytes(conversation: &ConversationId, member: &Member) -> us
         ("pi", member.pinned_at.0),
         ("ar", u64::from(member.is_archived)),
         ("hh", u64::from(member.has_hidden)),
+        ("bk", member.blocked_at.0),
+        ("ok", member.accepted_at.0),
     ];
     let marks = marks.iter().filter(|(_, n)| *n > 0).map(|(name, n)| number(name, *n));
     activity_entry_bytes(conversation, &member.user, member.active_at) + marks.sum::<usize>() + rings

@@ -177,6 +177,9 @@ pub struct UserSettings {
     /// Hours in which nothing is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_hours: Option<QuietHours>,
+    /// Whether what strangers send waits in the list without a push; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_requests: Option<bool>,
     /// Who sees whether the user is there, and when they last were; absent: everyone. Who hides it does not see it of others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Audience>,

@@ -102,6 +102,9 @@ pub struct ConversationSummary {
     /// Whether I have put it away.
     #[serde(default)]
     pub archived: bool,
+    /// A stranger has written to me, to whom I have not written, and whom I have not accepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub request: bool,
     /// The name of a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<types::GroupTitle>")]

@@ -4,6 +4,7 @@
 //! [`convert`]. A client uses the types alone.
 
 mod about;
+pub mod abuse;
 mod client;
 pub mod convert;
 pub mod cursor;

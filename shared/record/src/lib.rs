@@ -135,6 +135,9 @@ pub struct EntryRecord {
     /// Welcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     w: Option<Box<WelcomeRecord>>,
+    /// Withheld from all but its sender.
+    #[serde(default, skip_serializing_if = "is_default")]
+    wh: bool,
     /// MLS epoch.
     #[serde(default, skip_serializing_if = "is_default")]
     ep: u64,
@@ -249,6 +252,7 @@ impl From<&Entry> for EntryRecord {
             ttl: content.ttl_seconds,
             en: content.envelopes.iter().map(|(d, e)| (d.to_string(), e.to_string())).collect(),
             w: content.welcome.as_deref().map(|welcome| Box::new(welcome.into())),
+            wh: content.is_withheld,
             ep: entry.state.epoch,
             mv: entry.state.membership_version.0,
             it: entry.state.indexes_text,
@@ -313,6 +317,7 @@ impl EntryRecord {
                 ttl_seconds: self.ttl,
                 envelopes: envelopes.collect::<Result<BTreeMap<DeviceId, Arc<str>>, InvalidId>>()?,
                 welcome: self.w.map(|welcome| Ok::<_, InvalidId>(Box::new((*welcome).try_into()?))).transpose()?,
+                is_withheld: self.wh,
             },
             membership: self.me.map(|event| Ok::<_, InvalidId>(Box::new((*event).try_into()?))).transpose()?,
             erased: self.x.as_deref().map(|name| erasure_of(name).ok_or(RecordError::Erasure)).transpose()?,
@@ -485,6 +490,7 @@ mod tests {
                         ttl_seconds: ttl,
                         envelopes: [(sender.device.clone(), "AAAA".into())].into(),
                         welcome: ttl.map(|_| Box::new(Welcome { payload: r#""AA==""#.into(), devices: vec![sender] })),
+                        is_withheld: ttl.is_some(),
                     },
                     membership: edit.then(|| {
                         Box::new(MembershipEvent {

@@ -16,8 +16,8 @@ use tidings_media::{Cdn, S3Objects};
 use tidings_opensearch::OpenSearch;
 use tidings_push::{Applications, Origins, PushServices, Sns, VapidKey, WebPush};
 use tidings_store::{
-    DynamoAnnotations, DynamoBuckets, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes,
-    DynamoMedia, DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
+    DynamoAbuse, DynamoAnnotations, DynamoBuckets, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog,
+    DynamoMailboxes, DynamoMedia, DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
 };
 
 use crate::{
@@ -106,6 +106,11 @@ impl Adapters {
     /// Token buckets.
     pub fn buckets(&self) -> Result<DynamoBuckets, ConfigError> {
         Ok(DynamoBuckets::new(self.dynamodb(), config::text("LIMITS_TABLE")?))
+    }
+
+    /// Reports, commitments, and what administrators do.
+    pub fn abuse(&self) -> Result<DynamoAbuse, ConfigError> {
+        Ok(DynamoAbuse::new(self.dynamodb(), config::text("ABUSE_TABLE")?))
     }
 
     /// Rows about single messages.

@@ -10,11 +10,16 @@ use tidings_domain::{
     ports::{Clock, Devices},
     rate::{CALLS_PER_ADDRESS, CALLS_PER_USER, Leases, settle},
 };
-use tidings_events::HttpRequest;
-use tidings_protocol::ParseError;
+use tidings_events::{AroundTheEdge, HttpRequest};
+use tidings_protocol::{ErrorCode, ParseError};
 use tidings_store::{DynamoBuckets, DynamoDevices, DynamoTickets};
 
-use crate::{aws::Adapters, clock::SystemClock, config::ConfigError, failure::Failure};
+use crate::{
+    aws::Adapters,
+    clock::SystemClock,
+    config::{self, ConfigError},
+    failure::Failure,
+};
 
 /// The device of a caller that names none.
 const UNNAMED_DEVICE: &str = "http";
@@ -26,6 +31,7 @@ pub struct Callers {
     devices: DynamoDevices,
     buckets: DynamoBuckets,
     leases: Leases,
+    edge_secret: Option<String>,
 }
 
 impl Callers {
@@ -37,13 +43,22 @@ impl Callers {
             devices: adapters.devices()?,
             buckets: adapters.buckets()?,
             leases: Leases::default(),
+            edge_secret: config::text_if_set("EDGE_SECRET"),
         })
+    }
+
+    /// Limits the calls of an address, for who shows another credential than a token.
+    pub async fn admit_address(&self, request: &HttpRequest) -> Result<(), Failure> {
+        let address = self.address_of(request)?.map(|address| CALLS_PER_ADDRESS.of_address(address));
+        let of_address = self.leases.admit(address.as_slice(), SystemClock.now())?;
+        settle(&self.buckets, &SystemClock, &self.leases, &of_address).await;
+        Ok(())
     }
 
     /// The user, by the bearer token, and the device that the request names; a new one is made known. Calls are limited by
     /// address, before anything is looked at, and by user.
     pub async fn verify(&self, request: &HttpRequest) -> Result<Sender, Failure> {
-        let address = request.source_ip().map(|address| CALLS_PER_ADDRESS.of_address(address));
+        let address = self.address_of(request)?.map(|address| CALLS_PER_ADDRESS.of_address(address));
         let of_address = self.leases.admit(address.as_slice(), SystemClock.now())?;
         let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
         let (caller, _) = join(self.identify(request), settling).await;
@@ -51,6 +66,11 @@ impl Callers {
         let of_user = self.leases.admit(&[CALLS_PER_USER.of_user(&caller.user)], SystemClock.now())?;
         settle(&self.buckets, &SystemClock, &self.leases, &of_user).await;
         Ok(caller)
+    }
+
+    fn address_of<'a>(&self, request: &'a HttpRequest) -> Result<Option<&'a str>, Failure> {
+        let around = |error: AroundTheEdge| Failure::new(ErrorCode::Forbidden, error.to_string());
+        request.source_ip(self.edge_secret.as_deref()).map_err(around)
     }
 
     async fn identify(&self, request: &HttpRequest) -> Result<Sender, Failure> {

@@ -1,10 +1,14 @@
 //! Configuration: the environment, read once at the start. A variable that is missing or wrong
 //! stops the function before its first event, by name.
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use thiserror::Error;
-use tidings_domain::sync::SessionTerms;
+use tidings_domain::{
+    ids::UserId,
+    strangers::{Spam, rule_names},
+    sync::SessionTerms,
+};
 
 /// A variable that is missing or wrong.
 #[derive(Debug, Error)]
@@ -27,6 +31,10 @@ pub const VARIABLES: [&str; 50] = [
     "INBOXES_TABLE",
     "TICKETS_TABLE",
     "LIMITS_TABLE",
+    "ABUSE_TABLE",
+    "SPAM_RULES",
+    "ADMIN_USERS",
+    "EDGE_SECRET",
     "ANNOTATIONS_TABLE",
     "TIMERS_TABLE",
     "MEDIA_TABLE",
@@ -107,6 +115,30 @@ pub fn optional_text(name: &'static str) -> Result<Option<String>, ConfigError> 
 pub fn flag(name: &'static str) -> Result<bool, ConfigError> {
     let value = text(name)?;
     value.parse().map_err(|_| ConfigError { name, problem: format!("is {value:?}, neither true nor false") })
+}
+
+/// What separates the names in a list.
+const COMMA: char = ',';
+
+/// The rules by which a message to a stranger looks like spam; `none`: nothing does.
+pub fn spam_rules() -> Result<Spam, ConfigError> {
+    const NAME: &str = "SPAM_RULES";
+    let names = optional_text(NAME)?.unwrap_or_default();
+    let names = names.split(COMMA).map(str::trim).filter(|name| !name.is_empty());
+    Spam::named(names).map_err(|unknown| ConfigError {
+        name: NAME,
+        problem: format!("has {unknown:?}, which is none of {}", rule_names().join(", ")),
+    })
+}
+
+/// The users who may administrate; `none`: nobody may but the keys that there are.
+pub fn admin_users() -> Result<BTreeSet<UserId>, ConfigError> {
+    const NAME: &str = "ADMIN_USERS";
+    let names = optional_text(NAME)?.unwrap_or_default();
+    let users = names.split(COMMA).map(str::trim).filter(|name| !name.is_empty()).map(UserId::parse);
+    users
+        .collect::<Result<_, _>>()
+        .map_err(|error| ConfigError { name: NAME, problem: format!("has no user id: {error}") })
 }
 
 /// The terms of a session. A session must outlive the time between two heartbeats.

@@ -14,10 +14,12 @@ use tidings_domain::{
     media::MediaError,
     membership::GroupError,
     messages::MessageError,
+    moderation::AdminError,
     personal::PersonalError,
     ports::Unavailable,
     rate::{LimitError, RateLimited},
     receipts::ReceiptError,
+    reports::ReportError,
     schedule::ScheduleError,
     send::SendError,
     sync::SyncError,
@@ -109,6 +111,7 @@ impl From<SendError> for Failure {
                 Self::crowded()
             }
             SendError::Queued => Self::crowded(),
+            SendError::Limited(limited) => (*limited).into(),
             SendError::Unavailable(source) => Self::passing(source),
         }
     }
@@ -259,6 +262,29 @@ impl From<BlockError> for Failure {
     }
 }
 
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        let field = |code, name: &str| Self::of_field(code, name, format!("{name}: {error}"));
+        match &error {
+            ReportError::Read(ReadError::NotAMember(conversation)) => Self::not_a_member(conversation),
+            ReportError::Read(ReadError::Unavailable(source)) => Self::passing(source),
+            ReportError::NoSuchMessage(_) | ReportError::TooLate => field(ErrorCode::NotFound, "messageId"),
+            ReportError::NotCarried => field(ErrorCode::BadRequest, "payload"),
+        }
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        match &error {
+            AdminError::NoSuchReport => Self::of_field(ErrorCode::NotFound, "reportId", format!("reportId: {error}")),
+            AdminError::NoSuchKey => Self::of_field(ErrorCode::NotFound, "name", format!("name: {error}")),
+            AdminError::NotBanned(_) => Self::of_field(ErrorCode::NotFound, "userId", format!("userId: {error}")),
+            AdminError::Unavailable(source) => Self::passing(source),
+        }
+    }
+}
+
 impl From<ReceiptError> for Failure {
     fn from(error: ReceiptError) -> Self {
         match &error {
@@ -313,6 +339,11 @@ impl From<ConnectError> for Failure {
         match &error {
             ConnectError::Unauthorized(_) => Self::new(ErrorCode::Unauthorized, error.to_string()),
             ConnectError::Revoked => Self::new(ErrorCode::Forbidden, error.to_string()),
+            ConnectError::Banned => {
+                let mut frame = ErrorFrame::new(ErrorCode::Forbidden, error.to_string());
+                frame.details = Some(serde_json::json!({ "rule": "banned" }));
+                Self(Box::new(frame))
+            }
             ConnectError::Unavailable(_) => Self::passing(&error),
         }
     }

@@ -8,9 +8,12 @@ use tidings_domain::{
     notice::Notice,
     personal::{PersonalPorts, hide},
     ports::{BoxFuture, Clock, Gateway},
-    rate::{Leases, RateLimited, Settlement, Slowed, settle, uses_of_send},
-    send::{AnswerTo, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, TargetRef, Windows, send, send_about},
+    rate::{Leases, LimitError, RateLimited, Settlement, Slowed, settle, uses_of_send},
+    send::{
+        AnswerTo, Draft, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, TargetRef, Windows, send, send_about,
+    },
     sessions::Socket,
+    strangers::{Gate, Spam, Strangers},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
@@ -19,7 +22,8 @@ use tidings_protocol::{
     keys::MessageCommit,
 };
 use tidings_store::{
-    DynamoBuckets, DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal, DynamoSessions,
+    DynamoAbuse, DynamoBuckets, DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal,
+    DynamoSessions,
 };
 use tracing::info;
 
@@ -45,6 +49,8 @@ pub struct MessageSender {
     gateway: ApiGateway,
     personal: DynamoPersonal,
     buckets: DynamoBuckets,
+    abuse: DynamoAbuse,
+    spam: Spam,
     leases: Leases,
     slowed: Slowed,
     send_window: u32,
@@ -68,6 +74,8 @@ impl MessageSender {
             gateway: adapters.gateway()?,
             personal: adapters.personal()?,
             buckets: adapters.buckets()?,
+            abuse: adapters.abuse()?,
+            spam: config::spam_rules()?,
             leases: Leases::default(),
             slowed: Slowed::default(),
             send_window: config::session_terms()?.send_window,
@@ -246,6 +254,7 @@ impl MessageSender {
             keys: &self.devices,
             bus: &self.bus,
             ingest: &self.ingest,
+            strangers: self,
             media: &self.media,
             gateway: &self.gateway,
             clock: &SystemClock,
@@ -264,6 +273,15 @@ impl MessageSender {
     /// As [`crate::Function::warm_up`].
     pub fn warm_up(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.log.warm_up())
+    }
+}
+
+impl Strangers for MessageSender {
+    fn admit<'a>(&'a self, draft: &'a Draft) -> BoxFuture<'a, Result<(), LimitError>> {
+        Box::pin(async move {
+            let gate = Gate { buckets: &self.buckets, reporters: &self.abuse, spam: &self.spam, clock: &SystemClock };
+            gate.admit(draft).await
+        })
     }
 }
 

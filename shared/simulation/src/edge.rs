@@ -311,9 +311,9 @@ impl Sim {
                 None
             }
             Err(SendError::Refused(refusal)) => Some(self.refused(&message.conversation, &refusal)),
-            Err(SendError::Contended { .. } | SendError::Queued | SendError::Unavailable(_)) => {
-                Some(Answer::Unavailable)
-            }
+            Err(
+                SendError::Contended { .. } | SendError::Queued | SendError::Limited(_) | SendError::Unavailable(_),
+            ) => Some(Answer::Unavailable),
         })
     }
 

@@ -18,6 +18,7 @@ use tidings_domain::{
     send::{AnswerTo, Draft, Outcome, Pending, SendError, SendPorts, SendRequest, SendTerms, send},
     sequencer::{SequencerPorts, sequence},
     sessions::{Socket, end},
+    strangers::AnyStranger,
     stream::StreamRecord,
     sync::{Drained, HelloRequest, ListCursor, ListPage, SessionTerms, SyncError, SyncPorts, heartbeat, hello, list},
 };
@@ -70,6 +71,7 @@ impl Message {
             ttl_seconds: self.ttl_seconds,
             envelopes: BTreeMap::new(),
             welcome: None,
+            is_withheld: false,
         }
     }
 }
@@ -118,6 +120,7 @@ impl Instance {
             keys: &*self.ports.keys,
             bus: &*self.ports.bus,
             ingest: &*self.ports.ingest,
+            strangers: &AnyStranger,
             media: &*self.ports.media,
             gateway: &*self.ports.gateway,
             clock: &self.clock,

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use futures_util::future::try_join_all;
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PreferencesPatch, Reach, ReachMove,
+        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PeerRule, PreferencesPatch, Reach, ReachMove,
         Standing, Watermark, activity_bucket,
     },
     ids::{ConversationId, DeviceId, Sequence, Timestamp, UserId},
@@ -526,6 +526,23 @@ impl DynamoConversations {
         update_held(update, "note that something is hidden").await
     }
 
+    /// A row that is made here has neither `uid` nor `act`, by which lists find it.
+    async fn rule_peer(&self, conversation: &ConversationId, user: &UserId, rule: PeerRule) -> Result<(), Unavailable> {
+        let update = self.update(conversation, user);
+        let update = match rule {
+            PeerRule::Block(at) => update
+                .update_expression("SET #bk = if_not_exists(#bk, :at)")
+                .expression_attribute_names("#bk", "bk")
+                .expression_attribute_values(":at", n(at.0)),
+            PeerRule::Unblock => update.update_expression("REMOVE #bk").expression_attribute_names("#bk", "bk"),
+            PeerRule::Accept(at) => update
+                .update_expression("SET #ok = :at")
+                .expression_attribute_names("#ok", "ok")
+                .expression_attribute_values(":at", n(at.0)),
+        };
+        update.send().await.map(drop).map_err(failed("rule who may write"))
+    }
+
     async fn keep_direct_ttl(
         &self,
         conversation: &ConversationId,
@@ -661,6 +678,15 @@ impl Conversations for DynamoConversations {
         Box::pin(self.prefer(conversation, user, patch, now))
     }
 
+    fn set_peer_rule<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        rule: PeerRule,
+    ) -> PortResult<'a, ()> {
+        Box::pin(self.rule_peer(conversation, user, rule))
+    }
+
     fn set_direct_ttl<'a>(&'a self, conversation: &'a ConversationId, ttl_seconds: Option<u64>) -> PortResult<'a, ()> {
         Box::pin(self.keep_direct_ttl(conversation, ttl_seconds))
     }
@@ -761,6 +787,7 @@ pub(crate) fn standing_of(items: Vec<Item>, user: &UserId) -> Result<Standing, S
                 standing.reach = reach_of(&item)?;
             }
             key if key == member_key(user) => standing.member = Some(member_of(&item)?),
+            key if key.starts_with(MEMBER_PREFIX) => standing.peer = Some(member_of(&item)?),
             _ => {}
         }
     }
@@ -794,6 +821,8 @@ pub(crate) fn member_of(item: &Item) -> Result<Member, StoreError> {
         is_archived: flag(item, "ar")?,
         has_hidden: flag(item, "hh")?,
         agrees_to_search: flag(item, "ag")?,
+        blocked_at: moment("bk")?,
+        accepted_at: moment("ok")?,
         rings: rings_of(item)?,
     })
 }

@@ -2,9 +2,10 @@
 //!
 //! | `uid` | `dev` | |
 //! |---|---|---|
-//! | user | device | a device: `since` `seen` `rv`, `nm` name, `pf` platform, `wk` woken, and where pushes go: `ps` service, `pt` token, `pe` endpoint, `pk` `pa` keys of a browser |
+//! | user | device | a device: `since` `seen` `rv`, `bn` banned until, `nm` name, `pf` platform, `wk` woken, and where pushes go: `ps` service, `pt` token, `pe` endpoint, `pk` `pa` keys of a browser |
 //! | `t#` and the hash of service and token | `holder` | who holds the token: `hu` user, `hd` device |
 //! | `s#`, `f#`, `g#`, `l#` | | keys of devices; see `keys` |
+//! | `b#` and the user | `ban` | that the user is banned: `by` `why` `ts` since, `un` until |
 //! | `p#` and the user | conversation | the marks of pushes: `q` queued, `m` queued as a mention, `s#DEVICE` sent |
 
 use std::{collections::HashMap, fmt::Write as _};
@@ -16,6 +17,7 @@ use aws_sdk_dynamodb::{
 };
 use sha2::{Digest, Sha256};
 use tidings_domain::{
+    bans::{Ban, Bans},
     devices::{Platform, PushAddress, PushEndpoint, PushService, Registration, WebPushKeys},
     ids::{ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     ports::{DeviceRegistry, Devices, PortResult, PushMarks, Unavailable},
@@ -30,7 +32,8 @@ use crate::{
 };
 
 /// Whoever has a revoked device is told so at once, and nothing is written.
-const NOT_REVOKED: &str = "attribute_not_exists(rv) OR rv = :no";
+const NOT_REVOKED: &str = "(attribute_not_exists(rv) OR rv = :no) AND (attribute_not_exists(bn) OR bn <= :now)";
+const BAN: &str = "ban";
 const HOLDER: &str = "holder";
 const SENT: &str = "s#";
 
@@ -78,6 +81,42 @@ impl DynamoDevices {
             .await
             .map_err(failed("read a device"))?;
         answer.item.as_ref().map(device_of).transpose().map_err(failed("read a device"))
+    }
+
+    fn ban_key(user: &UserId) -> Item {
+        HashMap::from([("uid".to_owned(), s(format!("b#{user}"))), ("dev".to_owned(), s(BAN))])
+    }
+
+    async fn read_ban(&self, user: &UserId, is_strong: bool) -> Result<Option<Ban>, Unavailable> {
+        const OPERATION: &str = "read a ban";
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(Self::ban_key(user)));
+        let answer = get.consistent_read(is_strong).send().await.map_err(failed(OPERATION))?;
+        answer.item.as_ref().map(ban_of).transpose().map_err(failed(OPERATION))
+    }
+
+    async fn write_ban(&self, user: &UserId, ban: &Ban) -> Result<(), Unavailable> {
+        let mut row = Self::ban_key(user);
+        row.insert("by".into(), s(ban.by.as_ref()));
+        row.insert("why".into(), s(ban.reason.as_ref()));
+        row.insert("ts".into(), n(ban.since.0));
+        row.insert("un".into(), n(ban.until.0));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
+        put.send().await.map(drop).map_err(failed("ban a user"))
+    }
+
+    async fn delete_ban(&self, user: &UserId) -> Result<bool, Unavailable> {
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(Self::ban_key(user)));
+        delete_held(delete.condition_expression("attribute_exists(uid)"), "end a ban").await
+    }
+
+    async fn mark_banned(&self, device: &Sender, until: Timestamp) -> Result<(), Unavailable> {
+        let update = self.update_device(device).condition_expression("attribute_exists(uid)");
+        let update = if until == Timestamp::default() {
+            update.update_expression("REMOVE bn")
+        } else {
+            update.update_expression("SET bn = :until").expression_attribute_values(":until", n(until.0))
+        };
+        update_if(update.send().await.map(drop), "note a ban")
     }
 
     async fn by_user(&self, user: &UserId) -> Result<Vec<Device>, Unavailable> {
@@ -320,6 +359,10 @@ impl Devices for DynamoDevices {
     fn of_user<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Vec<Device>> {
         Box::pin(self.by_user(user))
     }
+
+    fn banned_until<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Timestamp> {
+        Box::pin(async move { Ok(self.read_ban(user, true).await?.map(|ban| ban.until).unwrap_or_default()) })
+    }
 }
 
 impl DeviceRegistry for DynamoDevices {
@@ -384,12 +427,40 @@ impl PushMarks for DynamoDevices {
     }
 }
 
+impl Bans for DynamoDevices {
+    fn ban<'a>(&'a self, user: &'a UserId, now: Timestamp) -> PortResult<'a, Option<Ban>> {
+        Box::pin(async move { Ok(self.read_ban(user, true).await?.filter(|ban| ban.until > now)) })
+    }
+
+    fn put_ban<'a>(&'a self, user: &'a UserId, ban: &'a Ban) -> PortResult<'a, ()> {
+        Box::pin(self.write_ban(user, ban))
+    }
+
+    fn lift_ban<'a>(&'a self, user: &'a UserId) -> PortResult<'a, bool> {
+        Box::pin(self.delete_ban(user))
+    }
+
+    fn note_ban<'a>(&'a self, device: &'a Sender, until: Timestamp) -> PortResult<'a, ()> {
+        Box::pin(self.mark_banned(device, until))
+    }
+}
+
+fn ban_of(item: &Item) -> Result<Ban, StoreError> {
+    Ok(Ban {
+        by: text(item, "by")?.into(),
+        reason: text(item, "why")?.into(),
+        since: Timestamp(number(item, "ts")?),
+        until: Timestamp(number(item, "un")?),
+    })
+}
+
 pub(crate) fn device_of(item: &Item) -> Result<Device, StoreError> {
     let push = optional_text(item, "ps")?.map(|service| push_of(item, service)).transpose()?;
     Ok(Device {
         owner: Sender { user: UserId::parse(text(item, "uid")?)?, device: DeviceId::parse(text(item, "dev")?)? },
         seen_at: Timestamp(number(item, "seen")?),
         revoked: flag(item, "rv")?,
+        banned_until: Timestamp(optional_number(item, "bn")?.unwrap_or_default()),
         name: optional_text(item, "nm")?.map(Into::into),
         platform: optional_text(item, "pf")?.map(|name| named(&PLATFORMS, "pf", name)).transpose()?,
         push,

@@ -13,10 +13,12 @@
 //! | media | `mid`, `sk` | content in object storage; see `media`; TTL `exp` of what is gone |
 //! | personal | `uid`, `sk` = `d#CONVERSATION`, `s#` or `h#CONVERSATION#SEQUENCE`, `n`, `set`, `b#USER`; indexes `byChange`, `byStar` | drafts, stars, hidden messages, counts, settings, blocks; TTL `exp` of deleted ones |
 //! | limits | `bk` = `LIMIT#SUBJECT` | token buckets; see `buckets`; TTL `exp` |
+//! | abuse | `pk`, `sk` | reports, commitments, deeds and keys of administrators; see `abuse`; TTL `exp` |
 //! | tickets | `tid` | connect tickets by the hash of their secret; TTL `exp` |
 //!
 //! Timeouts and retries are the client's, set where it is made: not one of these adapters retries.
 
+mod abuse;
 mod agreements;
 mod annotations;
 mod buckets;
@@ -40,6 +42,7 @@ mod timers;
 #[cfg(test)]
 mod rows;
 
+pub use abuse::DynamoAbuse;
 pub use annotations::DynamoAnnotations;
 pub use buckets::DynamoBuckets;
 pub use conversations::DynamoConversations;

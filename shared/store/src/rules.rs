@@ -18,7 +18,7 @@ use tidings_domain::{
 use crate::{
     StoreError,
     error::{failed, put_if},
-    item::{Item, batch_get, n, number, optional_number, s, text},
+    item::{Item, batch_get, flag, n, number, optional_number, s, text},
 };
 
 const SETTINGS: &str = "set";
@@ -102,6 +102,9 @@ impl DynamoRules {
             row.insert("qf".into(), n(u64::from(hours.from_minute)));
             row.insert("qt".into(), n(u64::from(hours.to_minute)));
             row.insert("qo".into(), AttributeValue::N(hours.utc_offset_minutes.to_string()));
+        }
+        if settings.has_quiet_requests {
+            row.insert("qr".into(), AttributeValue::Bool(true));
         }
         for (name, audience) in [("pl", settings.privacy.last_seen), ("pr", settings.privacy.read_receipts)] {
             match audience {
@@ -192,7 +195,8 @@ pub(crate) fn settings_of(row: &Item) -> Result<UserSettings, StoreError> {
         Some(_) => Err(StoreError::Attribute(name)),
     };
     let privacy = Privacy { last_seen: audience("pl")?, read_receipts: audience("pr")? };
-    Ok(UserSettings { quiet_until: Timestamp(number(row, "qu")?), quiet_hours, privacy })
+    let (quiet_until, has_quiet_requests) = (Timestamp(number(row, "qu")?), flag(row, "qr")?);
+    Ok(UserSettings { quiet_until, quiet_hours, privacy, has_quiet_requests })
 }
 
 impl PrivacyRules for DynamoRules {

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use tidings_domain::{
+    bans::OpenSockets,
     ids::{ConnectionId, ConversationId, DeviceId, Sender, Timestamp, UserId},
     ports::{PortResult, Refresh, Sessions, Unavailable},
     session::{Session, place_of},
@@ -208,6 +209,52 @@ impl Sessions for DynamoSessions {
     ) -> PortResult<'a, ()> {
         Box::pin(self.compare_and_delete(conversation.to_string(), subscriber_key(sender), connection))
     }
+}
+
+/// Open sockets are rows under `o#` and the user, by their connections: no user is called like that.
+impl OpenSockets for DynamoSessions {
+    fn note_open<'a>(&'a self, socket: &'a Session) -> PortResult<'a, ()> {
+        Box::pin(async move {
+            let put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .item("uid", s(open_key(&socket.owner.user)))
+                .item("dev", s(format!("{}#{}", socket.connection, socket.owner.device)))
+                .item("conn", s(socket.connection.as_str()))
+                .item("ep", s(socket.endpoint.as_ref()))
+                .item("ca", n(socket.connected_at.0))
+                .item("aa", n(socket.active_at.0))
+                .item("exp", n(socket.expires_at.as_seconds()));
+            put.send().await.map(drop).map_err(failed("note a socket that opens"))
+        })
+    }
+
+    fn open_of<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Vec<Session>> {
+        Box::pin(async move {
+            const OPERATION: &str = "read open sockets";
+            let query = self.client.query().table_name(&self.table).key_condition_expression("uid = :uid");
+            let query = query.expression_attribute_values(":uid", s(open_key(user))).consistent_read(true);
+            let rows = query.send().await.map_err(failed(OPERATION))?.items.unwrap_or_default();
+            rows.iter().map(|row| open_socket_of(row, user).map_err(failed(OPERATION))).collect()
+        })
+    }
+
+    fn forget_open<'a>(&'a self, socket: &'a Session) -> PortResult<'a, ()> {
+        Box::pin(async move {
+            let dev = format!("{}#{}", socket.connection, socket.owner.device);
+            self.compare_and_delete(open_key(&socket.owner.user), dev, &socket.connection).await
+        })
+    }
+}
+
+fn open_key(user: &UserId) -> String {
+    format!("o#{user}")
+}
+
+fn open_socket_of(item: &Item, user: &UserId) -> Result<Session, StoreError> {
+    let (_, device) = text(item, "dev")?.split_once('#').ok_or(StoreError::Attribute("dev"))?;
+    session_with(item, Sender { user: user.clone(), device: DeviceId::parse(device)? })
 }
 
 /// A place as keys sort it.

@@ -140,6 +140,7 @@ impl Subject<'_> {
                 ttl_seconds: Some(60),
                 envelopes: [(DeviceId::parse("web").unwrap(), "AAAA".into())].into(),
                 welcome: None,
+                is_withheld: false,
             },
             membership: None,
             erased: None,

@@ -143,6 +143,7 @@ pub async fn blocks_and_quiet_times_are_kept(s: Subject<'_>) {
         quiet_until: Timestamp(7),
         quiet_hours: Some(hours),
         privacy: Privacy { last_seen: Audience::Nobody, read_receipts: Audience::Contacts },
+        has_quiet_requests: true,
     };
     s.rules.set_settings(&user, &settings).await.unwrap();
     assert_eq!(s.rules.settings(&user).await.unwrap(), settings);

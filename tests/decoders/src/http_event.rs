@@ -15,7 +15,7 @@ use tidings_protocol::{
 };
 
 use crate::{
-    Seed,
+    Seed, abuse_calls,
     client_frame::{self, refused},
     group_calls, ids, key_calls, personal_calls, search_calls,
 };
@@ -79,6 +79,7 @@ fn taken(request: &HttpRequest) -> Result<bool, ParseError> {
             return Ok(group_calls::taken(request)?
                 || personal_calls::taken(request)?
                 || key_calls::taken(request)?
+                || abuse_calls::taken(request)?
                 || search_calls::taken(request)?);
         }
     }
@@ -132,6 +133,11 @@ pub(crate) fn call(route: &str, path: &str, query: &Value, body: Option<&Value>)
     if route.contains("{id}") {
         event["pathParameters"] = json!({ "id": "u:alice|u:bob" });
     }
+    for (name, value) in [("userId", "bob"), ("reportId", "1800000000000-7"), ("name", "night")] {
+        if route.contains("/admin/") && route.contains(&format!("{{{name}}}")) {
+            event["pathParameters"] = json!({ name: value });
+        }
+    }
     if let Some(body) = body {
         event["body"] = body.to_string().into();
     }
@@ -183,6 +189,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     ];
     seeds.extend(group_calls::seeds());
     seeds.extend(personal_calls::seeds());
+    seeds.extend(abuse_calls::seeds());
     seeds.extend(search_calls::seeds());
     seeds.extend(key_calls::seeds());
     seeds

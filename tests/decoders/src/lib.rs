@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a check that cannot go on has failed")]
 
+mod abuse_calls;
 mod access_token;
 mod client_frame;
 mod entry;

@@ -136,6 +136,7 @@ pub(crate) fn example() -> Entry {
             ttl_seconds: Some(60),
             envelopes: [(sender.device.clone(), "AAAA".into())].into(),
             welcome: Some(Box::new(Welcome { payload: r#""AAEAAw==""#.into(), devices: vec![sender] })),
+            is_withheld: true,
         },
         membership: None,
         erased: Some(Erasure::Deleted),

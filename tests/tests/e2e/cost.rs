@@ -73,10 +73,13 @@ fn is_lease(call: &Call) -> bool {
 
 /// Calls name what they are about: the conversation, or one of its two users.
 async fn calls_about(conversation: &str, users: [&User; 2]) -> Vec<Call> {
-    let mut all = calls(conversation).await;
+    let mut all: Vec<Call> = calls(conversation).await;
     for user in users {
-        let of_user = calls(&user.id).await;
-        all.extend(of_user.into_iter().filter(|call| !call.request_body.contains(conversation)));
+        let mut of_user = calls(&user.id).await;
+        // One that is about both is one.
+        of_user
+            .retain(|call| !call.request_body.contains(conversation) && all.iter().all(|known| known.seq != call.seq));
+        all.extend(of_user);
     }
     all
 }

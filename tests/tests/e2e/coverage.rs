@@ -221,6 +221,7 @@ fn the_log_never_expires() {
         assert_eq!(
             expires,
             [
+                "AbuseTable",
                 "DevicesTable",
                 "InboxesTable",
                 "LimitsTable",

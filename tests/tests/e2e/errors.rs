@@ -652,7 +652,7 @@ const ELSEWHERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::Forbidden, "connect::a_revoked_device_is_403_and_others_are_not"),
     (ErrorCode::Unavailable, "http::what_is_away_is_503_with_a_time_to_come_back"),
     (ErrorCode::RateLimited, "groups::slow_mode_makes_members_wait"),
-    (ErrorCode::Blocked, "comes with the block list"),
+    (ErrorCode::Blocked, "abuse::a_block_is_silent_on_every_way"),
     (ErrorCode::StaleDevices, "comes with end-to-end encryption"),
     (ErrorCode::Conflict, "groups::a_group_by_the_devices_own_name_is_made_once"),
     (ErrorCode::Internal, "a defect: no input is known to provoke it"),

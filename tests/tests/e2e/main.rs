@@ -8,6 +8,7 @@
     reason = "tests fail by panics, and print what they measure"
 )]
 
+mod abuse;
 mod connect;
 mod cost;
 mod coverage;

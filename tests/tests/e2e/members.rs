@@ -14,6 +14,8 @@ use tidings_tests::{
 enum Answer {
     /// `not_a_member`.
     Refused,
+    /// `forbidden`.
+    Forbidden,
     /// An answer in which nothing of the conversation is.
     Nothing,
 }
@@ -89,6 +91,7 @@ fn attempts(conversation: &str, message_id: &str, members: &[&User]) -> Vec<(&'s
     attempts.extend(attempts_on_keys_and_mail(conversation, users[0]));
     attempts.extend(attempts_on_media(conversation));
     attempts.extend(attempts_of_ones_own(users[0]));
+    attempts.extend(attempts_to_administrate(conversation, message_id, users[0]));
     attempts.extend(attempts_on_a_group(conversation, users[0]));
     // Last: the session takes the place of the socket.
     attempts.push(("GET /events", Call(Method::GET, "/events?timeout=0".into(), Value::Null), Nothing));
@@ -132,6 +135,31 @@ fn attempts_to_keep(conversation: &str, message_id: &str) -> Vec<(&'static str, 
     ]
 }
 
+/// What is reported, and what is for administrators alone.
+fn attempts_to_administrate(
+    conversation: &str,
+    message_id: &str,
+    member: &str,
+) -> Vec<(&'static str, Attempt, Answer)> {
+    use Answer::{Forbidden, Refused};
+    use Attempt::Call;
+    let report = json!({ "conversationId": conversation, "messageId": message_id, "ground": "other" });
+    let admin = |route: &'static str, method, path: &str, body| (route, Call(method, path.into(), body), Forbidden);
+    let (ban, key) = (format!("/admin/bans/{member}"), "/admin/keys/mine");
+    vec![
+        ("POST /reports", Call(Method::POST, "/reports".into(), report), Refused),
+        admin("PUT /admin/bans/{userId}", Method::PUT, &ban, json!({ "reason": "mine" })),
+        admin("DELETE /admin/bans/{userId}", Method::DELETE, &ban, Value::Null),
+        admin("GET /admin/users/{userId}", Method::GET, &format!("/admin/users/{member}"), Value::Null),
+        admin("GET /admin/reports", Method::GET, "/admin/reports", Value::Null),
+        admin("POST /admin/reports/{reportId}", Method::POST, "/admin/reports/1-1", json!({ "note": "mine" })),
+        admin("GET /admin/audit", Method::GET, "/admin/audit", Value::Null),
+        admin("GET /admin/keys", Method::GET, "/admin/keys", Value::Null),
+        admin("PUT /admin/keys/{name}", Method::PUT, key, json!({ "seconds": 60 })),
+        admin("DELETE /admin/keys/{name}", Method::DELETE, key, Value::Null),
+    ]
+}
+
 /// What is the caller's own, and names no conversation.
 fn attempts_of_ones_own(member: &str) -> Vec<(&'static str, Attempt, Answer)> {
     use Answer::Nothing;
@@ -146,6 +174,10 @@ fn attempts_of_ones_own(member: &str) -> Vec<(&'static str, Attempt, Answer)> {
         call("DELETE /devices/{id}", Method::DELETE, "/devices/b", Value::Null),
         call("PUT /blocks/{userId}", Method::PUT, &block, json!({})),
         call("GET /blocks", Method::GET, "/blocks", Value::Null),
+        call("DELETE /blocks/{userId}", Method::DELETE, &block, Value::Null),
+        // A block that is made by it is ended again.
+        call("PUT /requests/{userId}", Method::PUT, &format!("/requests/{member}"), Value::Null),
+        call("DELETE /requests/{userId}", Method::DELETE, &format!("/requests/{member}"), Value::Null),
         call("DELETE /blocks/{userId}", Method::DELETE, &block, Value::Null),
         call("GET /settings", Method::GET, "/settings", Value::Null),
         call("PUT /settings", Method::PUT, "/settings", json!({})),
@@ -361,10 +393,11 @@ async fn nothing_reaches_a_stranger(conversation: &str, members: [&User; 2]) {
             Attempt::Call(method, path, body) => {
                 let request = http.request(method, &path).header("content-type", "application/json");
                 let answer = Http::call(request.body(body.to_string())).await;
-                (answer.text.clone(), answer.status == 403 && answer.body["code"] == "not_a_member")
+                let code = if matches!(expected, Answer::Forbidden) { "forbidden" } else { "not_a_member" };
+                (answer.text.clone(), answer.status == 403 && answer.body["code"] == code)
             }
         };
-        assert_eq!(is_refusal, matches!(expected, Answer::Refused), "{route}: {answer}");
+        assert_eq!(is_refusal, !matches!(expected, Answer::Nothing), "{route}: {answer}");
         // A refusal may repeat the name that the stranger has said, and nothing else.
         assert!(!answer.contains(SECRET) && !answer.contains(message_id), "{route}: {answer}");
         if matches!(expected, Answer::Nothing) {

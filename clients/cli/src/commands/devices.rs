@@ -53,7 +53,7 @@ enum Action {
         /// 0 ends it.
         minutes: u64,
     },
-    /// Block a user: what they send is not pushed any more.
+    /// Block a user: nothing that they send comes any more, and they are not told.
     Block {
         /// The user.
         #[arg(value_name = "USER")]
@@ -67,6 +67,18 @@ enum Action {
     },
     /// Print who is blocked.
     Blocks,
+    /// Accept that a stranger writes to you.
+    Accept {
+        /// The stranger.
+        #[arg(value_name = "USER")]
+        other: String,
+    },
+    /// Turn a stranger down: they are blocked, and the conversation is put away.
+    Decline {
+        /// The stranger.
+        #[arg(value_name = "USER")]
+        other: String,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -113,6 +125,8 @@ pub(crate) async fn run(service: &ServiceArgs, args: &Args) -> Result<()> {
         Action::Revoke { .. } => {}
         Action::Block { other } => http.block(other).await?,
         Action::Unblock { other } => http.unblock(other).await?,
+        Action::Accept { other } => http.accept_request(other).await?,
+        Action::Decline { other } => http.decline_request(other).await?,
         Action::Blocks => {
             let mut after = None;
             loop {

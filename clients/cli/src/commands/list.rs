@@ -68,6 +68,7 @@ fn table(conversations: &[ConversationSummary], me: &str, zone: &Zone, now_ms: u
             flag(row.pinned, "pinned"),
             flag(row.muted, "muted"),
             flag(row.archived, "archived"),
+            flag(row.request, "a request"),
         ]
         .concat();
         format!("{title}{pad}  {}{unread}{mentions}{flags}", zone.short(row.last_ts, now_ms))
@@ -93,6 +94,7 @@ mod tests {
             muted_until: None,
             pinned: muted,
             archived: muted,
+            request: false,
             title: conversation.strip_prefix("g:").map(|_| "The team".into()),
             avatar: None,
             ttl_seconds: None,

@@ -12,6 +12,7 @@ use crate::{
     limits::{MEDIA_CLAIM_MS, MEDIA_COLLECT_MS, MEDIA_REFERENCES_PAGE},
     log::{Content, Entry, Erasure},
     ports::{Clock, Consistency, Log, Unavailable},
+    reports::{Commitments, commit},
     send::{Draft, Refusal},
     timers::Minute,
 };
@@ -27,6 +28,8 @@ pub struct ErasePorts<'a> {
     pub media: &'a dyn Media,
     /// Objects.
     pub objects: &'a dyn Objects,
+    /// What is to be proved of what is gone.
+    pub commitments: &'a dyn Commitments,
     /// Time.
     pub clock: &'a dyn Clock,
 }
@@ -107,6 +110,9 @@ pub async fn erase(
     why: Erasure,
 ) -> Result<(), Unavailable> {
     let entry = ports.log.read_one(conversation, at, Consistency::Strong).await?;
+    if let Some(entry) = &entry {
+        commit(ports.commitments, entry, ports.clock.now()).await?;
+    }
     let handle = entry.as_ref().and_then(|entry| handle_in(&entry.content));
     if let Some((entry, handle)) = entry.zip(handle) {
         ports.media.release(handle, entry.message_id()).await?;

@@ -76,6 +76,8 @@ pub(super) async fn send_if_hot(
     }
     let sets = recipients::device_sets(ports, request).await?;
     recipients::check_recipients(ports, request, &sets, &standing).await??;
+    let withheld = super::withheld(request, &standing);
+    let request = withheld.as_ref().unwrap_or(request);
     media::claim(ports.media, &request.draft, ports.clock.now()).await??;
     hand_over(ports, request, &standing, after).await.map(Some)
 }

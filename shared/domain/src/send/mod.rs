@@ -32,6 +32,7 @@ use crate::{
     limits::TAIL_ROWS,
     media::{self, Claims},
     ports::{Bus, Clock, Conversations, DeviceSets, Gateway, Ingest, Log, Sessions, live_sessions, settle_tail},
+    strangers::{Strangers, is_first_word},
 };
 
 /// What the write path needs of the world.
@@ -49,6 +50,8 @@ pub struct SendPorts<'a> {
     pub bus: &'a dyn Bus,
     /// The batch sequencer's stream.
     pub ingest: &'a dyn Ingest,
+    /// Who may write to strangers.
+    pub strangers: &'a dyn Strangers,
     /// Media, which messages claim that refer to it.
     pub media: &'a dyn Claims,
     /// The sockets.
@@ -88,6 +91,11 @@ pub async fn send(ports: SendPorts<'_>, terms: SendTerms<'_>, request: &SendRequ
         return Err(Refusal::BaseBeyondEnd { end: tail.sequence() }.into());
     }
     recipients::check_recipients(ports, request, &sets, &standing).await??;
+    if is_first_word(&request.draft, &standing, &tail) {
+        ports.strangers.admit(&request.draft).await?;
+    }
+    let withheld = withheld(request, &standing);
+    let request = withheld.as_ref().unwrap_or(request);
     // Before the append: a message that is in the log refers to what is there.
     media::claim(ports.media, &request.draft, ports.clock.now()).await??;
     if standing.hot_until > ports.clock.now() {
@@ -101,7 +109,8 @@ pub async fn send(ports: SendPorts<'_>, terms: SendTerms<'_>, request: &SendRequ
             terms.known.note(conversation, sent.entry.sequence, known.hot_until);
             // Who is in the group may have changed while races were lost.
             let is_of_version = sent.entry.state.membership_version == version;
-            let sessions = if is_of_version { [sessions, group_sessions].concat() } else { Vec::new() };
+            let is_shown = !sent.entry.content.is_withheld;
+            let sessions = if is_of_version && is_shown { [sessions, group_sessions].concat() } else { Vec::new() };
             deliver::deliver(ports, terms.express_sockets_max, &sent.entry, &sessions).await;
             Ok(sent.into())
         }
@@ -109,6 +118,17 @@ pub async fn send(ports: SendPorts<'_>, terms: SendTerms<'_>, request: &SendRequ
             hot::heat_and_hand_over(ports, terms, request, &standing, after).await
         }
     }
+}
+
+/// The request as it is appended where the other one has blocked the sender: it is in the log, goes to nobody, and the sender is
+/// told nothing of that; none where it is as it was made.
+fn withheld(request: &SendRequest, standing: &Standing) -> Option<SendRequest> {
+    let is_withheld = standing.is_blocked() && rights::has_content(request.draft.event);
+    is_withheld.then(|| {
+        let mut request = request.clone();
+        request.draft.content.is_withheld = true;
+        request
+    })
 }
 
 /// The recipient of a direct conversation, whose sockets the express lane may post to. The sender's other devices are

@@ -16,6 +16,7 @@ use crate::{
     log::{Content, ConversationState, Entry, EventKind, Target},
     media::Reason,
     ports::Unavailable,
+    rate::{LimitError, RateLimited},
 };
 
 /// What a device wants to say.
@@ -176,6 +177,9 @@ pub enum Refusal {
     /// Of those whom a commit welcomes, this user is not in the conversation.
     #[error("{0} is not a member")]
     WelcomesStranger(UserId),
+    /// The sender has blocked the other.
+    #[error("you have blocked this user")]
+    Blocked,
     /// A rule of the group forbids it.
     #[error(transparent)]
     Forbidden(#[from] Rule),
@@ -208,6 +212,15 @@ pub enum Refusal {
     },
 }
 
+impl From<LimitError> for SendError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => limited.into(),
+            LimitError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
 /// Why a message was not accepted. Nothing has changed then, unless `Unavailable` says so.
 #[derive(Debug, Error)]
 pub enum SendError {
@@ -220,6 +233,9 @@ pub enum SendError {
         /// How many.
         races_lost: u32,
     },
+    /// The sender has written to too many strangers.
+    #[error(transparent)]
+    Limited(#[from] RateLimited),
     /// The batch sequencer has it and has not come to it in time.
     #[error("still queued")]
     Queued,

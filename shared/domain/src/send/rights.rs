@@ -15,6 +15,9 @@ pub(crate) fn authorise(draft: &Draft, standing: &Standing) -> Result<(), Refusa
     if standing.visible_from(&draft.conversation, &draft.sender.user).is_none() {
         return Err(Refusal::NotAMember(draft.conversation.clone()));
     }
+    if standing.has_blocked() && has_content(draft.event) {
+        return Err(Refusal::Blocked);
+    }
     let is_own = draft.target.as_ref().is_none_or(|target| target.author == draft.sender.user);
     let Some((group, member)) = standing.group.as_ref().zip(standing.member.as_ref()) else {
         return match draft.event {
@@ -36,6 +39,12 @@ pub(crate) fn authorise(draft: &Draft, standing: &Standing) -> Result<(), Refusa
         EventKind::Pin | EventKind::Unpin => Action::Pin,
     };
     Ok(permit(group, member.role, action)?)
+}
+
+/// Whether something is said by such an event: commits and deletions go on across a block, or the two would not agree on the
+/// keys, and nobody could take back what they said.
+pub(super) fn has_content(event: EventKind) -> bool {
+    !matches!(event, EventKind::Delete | EventKind::Commit)
 }
 
 /// Whether the content was made in the epoch of the tail. Once there was a commit the conversation is

@@ -52,6 +52,7 @@ async fn project_these(world: &World, entries: Vec<Entry>) {
         eraser: world,
         media: world,
         objects: world,
+        commitments: world,
         timers: world,
         clock: world,
     };
@@ -64,6 +65,7 @@ pub(crate) async fn sweep_now(world: &World) {
         eraser: world,
         media: world,
         objects: world,
+        commitments: world,
         schedule: world,
         send: send_ports(world),
     };

@@ -29,6 +29,7 @@ fn projector_ports(world: &World) -> ProjectorPorts<'_> {
         eraser: world,
         media: world,
         objects: world,
+        commitments: world,
         timers: world,
         clock: world,
     }
@@ -67,6 +68,7 @@ async fn sweep_now(world: &World) -> usize {
         eraser: world,
         media: world,
         objects: world,
+        commitments: world,
         schedule: world,
         send: send_ports(world),
     };
@@ -458,6 +460,7 @@ async fn a_scheduled_message_that_is_refused_says_why_and_a_lost_answer_sends_no
             eraser: &world,
             media: &world,
             objects: &world,
+            commitments: &world,
             schedule: &world,
             send: send_ports(&world),
         };

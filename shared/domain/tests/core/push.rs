@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 use tidings_domain::{
-    blocks::block,
     conversation::{Member, PreferencesPatch, Watermark},
     devices::{DevicePorts, Platform, PushAddress, PushService, Registration, WebPushKeys, register, revoke},
     fanout::fan_out,
@@ -183,7 +182,7 @@ async fn nobody_is_disturbed_who_does_not_want_to_be_nor_by_whom_they_have_block
     let jobs = said(&world, &alice, &alice_and_bob(), "1", &[user("bob")]).await;
     assert_eq!(notified(&world, &jobs).await, [Notified::Woken(1, Dropped::Quiet)], "not even a mention");
     world.wait(Duration::from_mins(2)).await;
-    block(&world, &world, &user("bob"), &user("alice")).await.unwrap();
+    world.block(&user("bob"), &user("alice"), world.now()).await.unwrap();
     let jobs = said(&world, &alice, &alice_and_bob(), "2", &[user("bob")]).await;
     assert_eq!(notified(&world, &jobs).await, [Notified::Dropped(Dropped::Blocked)]);
     world.unblock(&user("bob"), &user("alice")).await.unwrap();
@@ -273,7 +272,7 @@ async fn what_is_not_shown_replaces_nothing() {
         world.set_member(&group, &user(name), Some(row));
     }
     let (alice, _) = alice_and_bobs_phone(&world).await;
-    block(&world, &world, &user("bob"), &user("eve")).await.unwrap();
+    world.block(&user("bob"), &user("eve"), world.now()).await.unwrap();
     let mut records = Vec::new();
     for (by, id) in [(&alice, "1"), (&device("eve", "phone"), "2")] {
         send(&world, &message(by, &group, id)).await.unwrap();

@@ -10,6 +10,7 @@ use tidings_domain::{
     repair::RepairPorts,
     send::{Draft, KnownTails, Outcome, SendError, SendPorts, SendRequest, SendTerms, Sent},
     session::Session,
+    strangers::AnyStranger,
     sync::SyncPorts,
 };
 use tidings_memory::World;
@@ -53,6 +54,7 @@ pub(crate) fn message(sender: &Sender, conversation: &ConversationId, id: &str) 
         ttl_seconds: None,
         envelopes: BTreeMap::default(),
         welcome: None,
+        is_withheld: false,
     };
     let draft = Draft {
         sender: sender.clone(),
@@ -88,6 +90,7 @@ pub(crate) fn send_ports(world: &World) -> SendPorts<'_> {
         keys: world,
         bus: world,
         ingest: world,
+        strangers: &AnyStranger,
         media: world,
         gateway: world,
         clock: world,

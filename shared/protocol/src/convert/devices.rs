@@ -122,6 +122,7 @@ pub fn user_settings_request(body: &UserSettings) -> Result<quiet::UserSettings,
     Ok(quiet::UserSettings {
         quiet_until: Timestamp(body.quiet_until.unwrap_or_default()),
         quiet_hours: body.quiet_hours.as_ref().map(quiet_hours).transpose()?,
+        has_quiet_requests: body.quiet_requests.unwrap_or_default(),
         privacy: Privacy {
             last_seen: body.last_seen.map(audience).unwrap_or_default(),
             read_receipts: body.read_receipts.map(audience).unwrap_or_default(),
@@ -183,6 +184,7 @@ pub fn user_settings(settings: &quiet::UserSettings) -> UserSettings {
     UserSettings {
         quiet_until: super::personal::moment(settings.quiet_until),
         quiet_hours: settings.quiet_hours.map(hours),
+        quiet_requests: Some(true).filter(|_| settings.has_quiet_requests),
         last_seen: audience_set(settings.privacy.last_seen),
         read_receipts: audience_set(settings.privacy.read_receipts),
     }

@@ -2,6 +2,7 @@
 //! names the field.
 
 mod about;
+mod abuse;
 mod devices;
 mod events;
 mod groups;
@@ -30,6 +31,10 @@ use tidings_domain::{
 };
 
 pub use self::about::{AboutRequest, delete_request, edit_request, pin_request, reaction_request, vote_request};
+pub use self::abuse::{
+    admin_key_list, ban_info, ban_made, ban_request, deed_page, filed, key_life_ms, key_name, report_page,
+    report_receipt, report_request, user_file, words,
+};
 pub use self::devices::{
     block_page, device_info, device_list, device_registration, user_settings, user_settings_request,
 };
@@ -138,6 +143,7 @@ pub fn send_request(sender: &Sender, send: MessageSend) -> Result<SendRequest, P
         ttl_seconds: ttl_seconds(send.ttl_seconds)?.or(send.view_once.then_some(limits::VIEW_ONCE_TTL_SECONDS)),
         envelopes: envelopes(send.envelopes)?,
         welcome: None,
+        is_withheld: false,
     };
     let devices = keys::device_versions(&send.devices)?;
     let draft = Draft {
@@ -386,6 +392,7 @@ fn refusal_frame_by(refusal: &Refusal, media: &str) -> ErrorFrame {
         Refusal::StaleDevices(differences) => keys::stale_devices(differences),
         Refusal::WelcomesStranger(_) => field(ErrorCode::NotAMember, "welcomed", refusal.to_string()),
         Refusal::Forbidden(rule) => rule_frame(*rule),
+        Refusal::Blocked => field(ErrorCode::Blocked, "conversationId", refusal.to_string()),
         Refusal::SlowMode { retry_after_ms } => {
             let mut frame = ErrorFrame::new(ErrorCode::RateLimited, refusal.to_string());
             frame.retry_after_ms = Some(*retry_after_ms);
@@ -594,6 +601,7 @@ pub fn conversation_page(page: &ListPage, next: String, now: Timestamp) -> Conve
         muted_until: personal::moment(summary.member.muted_until).filter(|until| *until > now.0),
         pinned: summary.member.pinned_at > Timestamp::default(),
         archived: summary.member.is_archived,
+        request: summary.is_request(),
         title: summary.label.title.as_deref().map(str::to_owned),
         avatar: summary.label.avatar.as_deref().map(str::to_owned),
         ttl_seconds: summary.label.ttl_seconds,

@@ -91,8 +91,9 @@ fn blocks(schemas: &mut Schemas) -> Vec<Call> {
             id: "blockUser",
             tag: "devices",
             summary: "Block a user",
-            description: "For now it stops the pushes of what the other sends, in every conversation, and nothing else. The other is \
-                not told. A user may block 1,000: one more is `too_large`.",
+            description: "The other is not told: what they send to the user is answered as ever, and goes to nobody, now or later; what \
+                the user sends to them is refused with `blocked`. Neither sees whether the other is there, has read or types; the other \
+                adds the user to no group, and nothing that they send is pushed. A user may block 1,000: one more is `too_large`.",
             parameters: vec![user.clone()],
             body: None,
             answer: None,

@@ -5,6 +5,7 @@
 //! whoever reads or generates code from them; a test compares, and
 //! `cargo run -p tidings-protocol --example documents` writes them again.
 
+mod abuse;
 mod asyncapi;
 mod devices;
 mod groups;

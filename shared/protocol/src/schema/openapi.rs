@@ -58,6 +58,7 @@ pub fn openapi() -> Value {
         super::devices::calls(&mut schemas),
         super::keys::calls(&mut schemas),
         super::search::calls(&mut schemas),
+        super::abuse::calls(&mut schemas),
     ]
     .concat();
     let error_body = schemas.given::<ErrorFrame>();
@@ -100,6 +101,7 @@ pub fn openapi() -> Value {
             { "name": "devices", "description": "Devices, blocks and quiet times: who is pushed to." },
             { "name": "encryption", "description": "Keys, commits, and mail for one device." },
             { "name": "sync", "description": "What has changed." },
+            { "name": "admin", "description": "Bans, reports, and what administrators did." },
         ],
         "paths": paths,
         "components": {

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Agreement, Label, Member, Members, PreferencesPatch, Reach, ReachMove, Standing, Watermark,
+        Advance, Advanced, Agreement, Label, Member, Members, PeerRule, PreferencesPatch, Reach, ReachMove, Standing,
+        Watermark,
     },
     ids::{ConversationId, Sequence, Timestamp, UserId},
     log::{Entry, Tail},
@@ -301,6 +302,15 @@ impl Conversations for Mutated {
         now: Timestamp,
     ) -> PortResult<'a, bool> {
         self.world.flag_hidden(conversation, user, now)
+    }
+
+    fn set_peer_rule<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        user: &'a UserId,
+        rule: PeerRule,
+    ) -> PortResult<'a, ()> {
+        self.world.set_peer_rule(conversation, user, rule)
     }
 
     fn set_direct_ttl<'a>(&'a self, conversation: &'a ConversationId, ttl_seconds: Option<u64>) -> PortResult<'a, ()> {

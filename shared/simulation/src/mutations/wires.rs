@@ -85,6 +85,10 @@ impl Devices for Mutated {
     fn of_user<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Vec<Device>> {
         Devices::of_user(&self.world, user)
     }
+
+    fn banned_until<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Timestamp> {
+        self.world.banned_until(user)
+    }
 }
 
 impl Bus for Mutated {
