@@ -555,7 +555,7 @@ mod tests {
             let mut let_in: Vec<Timestamp> = Vec::new();
             for (function, wait) in steps {
                 // Mostly at once: a flood.
-                now = now.plus_ms(if wait < 20 { 0 } else { wait - 20 });
+                now = now.plus_ms(wait.saturating_sub(20));
                 if all.use_one(function % functions, now).is_ok() {
                     let_in.push(now);
                 }

@@ -316,7 +316,9 @@ async fn a_ban_puts_every_device_out_and_its_end_lets_them_in() {
         assert!(Devices::touch(&world, owner, world.now()).await.unwrap());
     }
     let sessions = [session(&phone, "c1", &world), session(&tablet, "c2", &world)];
-    sessions.iter().for_each(|session| world.open(session));
+    for session in &sessions {
+        world.open(session);
+    }
     // This one has said no hello.
     let silent = session(&mute, "c3", &world);
     world.connect(&silent.connection);

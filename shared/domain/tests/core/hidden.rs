@@ -146,7 +146,7 @@ async fn who_is_there_is_shown_by_the_table() {
         let sessions = world.sessions();
         world.cut(&sessions[&bob]);
         tidings_domain::ports::Sessions::remove(&world, &bob, &sessions[&bob].connection).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
         let seen = presence_of(ports, &alice.user, &users).await.unwrap();
         assert_eq!(seen[&bob.user].last_seen.is_some(), is_shown, "{case}");
     }
