@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PeerRule, PreferencesPatch, Reach, ReachMove,
-        Standing, Watermark, activity_bucket,
+        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PeerRule, PreferencesPatch, Reach,
+        ReachMove, Standing, Watermark, activity_bucket,
     },
     ids::{ConnectionId, ConversationId, Sender, Sequence, Timestamp, UserId},
     limits::PUSHED_ROWS_FIRST,

@@ -80,6 +80,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// A log entry. The conversation is told by what holds the record: the row's key, or the stream record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a row, each absent where it is false")]
 pub struct EntryRecord {
     v: u8,
     seq: u64,

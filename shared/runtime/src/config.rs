@@ -21,7 +21,7 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 50] = [
+pub const VARIABLES: [&str; 54] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",

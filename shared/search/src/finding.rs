@@ -273,8 +273,9 @@ async fn readable(
         let text_since = labels.get(conversation).map(|label| label.text_since).unwrap_or_default();
         let (from, _) = visible.get(conversation)?;
         let place = (conversation.clone(), reading.message.sequence);
+        let message = &reading.message;
         let is_there =
-            reading.message.sequence >= *from && !hidden.contains(&place) && !reading.message.is_expired(now);
+            message.sequence >= *from && message.is_for(user) && !hidden.contains(&place) && !message.is_expired(now);
         is_there.then_some(())?;
         Some((candidate, reading.hit(wanted, text_since)?))
     });

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 use futures_util::future::try_join_all;
 use tidings_domain::{
     conversation::{
-        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PeerRule, PreferencesPatch, Reach, ReachMove,
-        Standing, Watermark, activity_bucket,
+        Advance, Advanced, Agreement, Label, Member, Members, PULLED_BUCKET, PeerRule, PreferencesPatch, Reach,
+        ReachMove, Standing, Watermark, activity_bucket,
     },
     ids::{ConversationId, DeviceId, Sequence, Timestamp, UserId},
     limits::PUSHED_ROWS_FIRST,

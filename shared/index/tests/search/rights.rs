@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidings_domain::{
+    blocks::{BlockPorts, block, unblock},
     group::GroupSettings,
     ids::{ClientMsgId, ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     log::{Content, ContentKind, Entry, EventKind},
@@ -12,6 +13,7 @@ use tidings_domain::{
     preferences::{PreferencePorts, Wanted as Settings, configure},
     projector::{ProjectorPorts, project},
     send::{Draft, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, Sent, TargetRef, Windows, send, send_about},
+    strangers::AnyStranger,
     stream::StreamRecord,
 };
 use tidings_memory::World;
@@ -91,6 +93,7 @@ impl Room {
             keys: world,
             bus: world,
             ingest: world,
+            strangers: &AnyStranger,
             media: world,
             gateway: world,
             clock: world,
@@ -147,6 +150,7 @@ impl Room {
         let world = &self.world;
         let ports = ProjectorPorts {
             annotations: world,
+            commitments: world,
             log: world,
             eraser: world,
             media: world,
@@ -294,6 +298,25 @@ async fn what_is_gone_is_not_shown_though_the_index_lags() {
     assert_eq!(room.index.document(key_of(&deleted.entry)), None);
     world.block(&user("bob"), &user("alice"), world.now()).await.unwrap();
     assert_eq!(room.found("bob", "").await, [6], "who is blocked is not shown");
+}
+
+/// It never reached the one who blocked, and does not when the block ends.
+#[tokio::test(start_paused = true)]
+async fn what_was_withheld_is_found_by_its_sender_alone() {
+    let room = Room::of_two();
+    room.all_agree(&["alice", "bob"]).await;
+    room.say("alice", "tea before").await;
+    let world = &room.world;
+    let ports = BlockPorts { rules: world, conversations: world, clock: world };
+    block(ports, &user("bob"), &user("alice")).await.unwrap();
+    room.say("alice", "tea withheld").await;
+    unblock(ports, &user("bob"), &user("alice")).await.unwrap();
+    room.say("alice", "tea after").await;
+    room.catch_up().await;
+    let [before, withheld, after] = [1, 2, 3].map(|at| room.world.log(&room.conversation)[at - 1].sequence.0);
+    assert_eq!(room.found("alice", "tea").await, [after, withheld, before]);
+    assert_eq!(room.found("bob", "tea").await, [after, before]);
+    assert_eq!(room.found("bob", "withheld").await, [] as [u64; 0]);
 }
 
 #[tokio::test(start_paused = true)]
