@@ -61,7 +61,7 @@ fn modelled(paths: &Paths, args: &Args) -> Command {
 
 fn measured(paths: &Paths, args: &Args) -> Command {
     let mut command = artifact::cargo(paths);
-    command.args(["run", "--quiet", "--package=tidings-tests", "--bin=bench", "--"]);
+    command.args(["run", "--quiet", "--bin=bench", "--"]);
     command.args(args.json.then_some("--json")).args(&args.arguments);
     command
 }

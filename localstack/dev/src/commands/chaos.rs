@@ -67,7 +67,7 @@ fn drive(own: &Paths, state: &State, args: &Args) -> Result<bool> {
     let mut command = artifact::cargo(own);
     command
         .env(STATE_DIR, own.state_dir())
-        .args(["run", "--quiet", "--package=tidings-tests", "--bin=chaos", "--"])
+        .args(["run", "--quiet", "--bin=chaos", "--"])
         .args(["--messages", &args.messages.to_string()])
         .args(["--conversations", &args.conversations.to_string()])
         .args(["--devices", &args.devices.to_string()])

@@ -55,6 +55,6 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
 /// The simulation, ready for its arguments. It needs no stack.
 pub(crate) fn simulator(paths: &Paths) -> Command {
     let mut command = artifact::cargo(paths);
-    command.args(["run", "--quiet", "--package=tidings-simulation", "--bin=simulate", "--"]);
+    command.args(["run", "--quiet", "--bin=simulate", "--"]);
     command
 }
