@@ -291,7 +291,10 @@ impl Engine {
         let users: Vec<String> = self.watched.iter().cloned().collect();
         for some in users.chunks(PRESENCE_USERS_MAX) {
             let id = self.requests.open(Waiter::Watch(None), now);
-            self.write(&ClientFrame::Subscribe(PresenceUsers { user_ids: some.to_vec() }), Some(&id));
+            self.write(
+                &ClientFrame::Subscribe(PresenceUsers { user_ids: some.to_vec(), conversation_id: None }),
+                Some(&id),
+            );
         }
     }
 

@@ -28,6 +28,7 @@ fn function(handler: &str, adapters: &Adapters) -> Result<Arc<dyn Function>, Err
         "sequencer" => Arc::new(tidings_fn_sequencer::Sequencer::build(adapters)?),
         "repair" => Arc::new(tidings_fn_repair::Repair::build(adapters)?),
         "groups" => Arc::new(tidings_fn_groups::Groups::build(adapters)?),
+        "looks" => Arc::new(tidings_fn_looks::Lookout::build(adapters)?),
         "media" => Arc::new(tidings_fn_media::Media::build(adapters)?),
         "mediacheck" => Arc::new(tidings_fn_mediacheck::MediaCheck::build(adapters)?),
         "messages" => Arc::new(tidings_fn_messages::Messages::build(adapters)?),

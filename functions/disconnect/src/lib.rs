@@ -2,10 +2,12 @@
 //! promise this event, and nothing depends on it.
 
 use serde_json::Value;
+use tidings_bus::SqsLooks;
 use tidings_domain::{
     bans::OpenSockets,
     ports::{BoxFuture, Clock},
     sessions::end,
+    watching::may_have_changed,
 };
 use tidings_runtime::{
     Adapters, Function, FunctionError, SystemClock, WebSocketEvent, answer_nothing, config::ConfigError,
@@ -16,12 +18,13 @@ use tidings_store::{DynamoDevices, DynamoSessions};
 pub struct Disconnect {
     sessions: DynamoSessions,
     devices: DynamoDevices,
+    looks: SqsLooks,
 }
 
 impl Disconnect {
     /// Builds the function from its configuration.
     pub fn build(adapters: &Adapters) -> Result<Self, ConfigError> {
-        Ok(Self { sessions: adapters.sessions()?, devices: adapters.devices()? })
+        Ok(Self { sessions: adapters.sessions()?, devices: adapters.devices()?, looks: adapters.looks()? })
     }
 }
 
@@ -33,6 +36,7 @@ impl Function for Disconnect {
             ended.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
             let closed = self.sessions.forget_open(&socket.session(SystemClock.now(), 0)).await;
             closed.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
+            may_have_changed(&self.sessions, &self.looks, SystemClock.now(), &socket.owner.user).await;
             Ok(answer_nothing())
         })
     }

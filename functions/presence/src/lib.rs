@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use tidings_bus::SqsLooks;
 use tidings_domain::{
-    ports::BoxFuture,
-    presence::{PresencePorts, presence_of},
+    ports::{BoxFuture, Clock},
+    presence::{PresencePorts, presence_within},
     sync::{SessionTerms, SyncPorts, heartbeat},
+    watching::{WatchPorts, may_have_changed, unwatch, watch},
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
@@ -27,6 +29,7 @@ struct Presence {
     devices: DynamoDevices,
     rules: DynamoRules,
     gateway: ApiGateway,
+    looks: SqsLooks,
     terms: SessionTerms,
 }
 
@@ -40,6 +43,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         devices: adapters.devices()?,
         rules: adapters.rules()?,
         gateway: adapters.gateway()?,
+        looks: adapters.looks()?,
         terms: config::session_terms()?,
     };
     FrameFunction::new(Arc::new(handler), Refusals::Answered)
@@ -56,20 +60,36 @@ impl Presence {
             gateway: &self.gateway,
             clock: &SystemClock,
         };
-        let now = heartbeat(ports, &self.devices, self.terms, &frame.socket, active).await?;
+        let (now, was_lost) = heartbeat(ports, &self.devices, self.terms, &frame.socket, active).await?;
+        if was_lost {
+            may_have_changed(&self.sessions, &self.looks, now, &frame.socket.owner.user).await;
+        }
         Ok(ServerFrame::PresenceOk(PresenceOk { server_ts: now.0 }))
     }
 
-    async fn present(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
-        let users = presence_users(&parse_body(frame.text)?)?;
-        let ports = PresencePorts {
-            sessions: &self.sessions,
-            devices: &self.devices,
-            conversations: &self.conversations,
-            rules: &self.rules,
-            clock: &SystemClock,
+    /// Answers with the present state, and begins or ends to watch.
+    async fn present(&self, frame: &Frame<'_>, watches: bool) -> Result<ServerFrame, Failure> {
+        let (users, via) = presence_users(&parse_body(frame.text)?)?;
+        let ports = WatchPorts {
+            presence: PresencePorts {
+                sessions: &self.sessions,
+                devices: &self.devices,
+                conversations: &self.conversations,
+                rules: &self.rules,
+                clock: &SystemClock,
+            },
+            watches: &self.sessions,
+            looks: &self.looks,
+            gateway: &self.gateway,
         };
-        let present = presence_of(ports, &frame.socket.owner.user, &users).await?;
+        let owner = &frame.socket.owner;
+        let present = presence_within(ports.presence, &owner.user, &users, via.as_ref()).await?;
+        if watches {
+            let session = frame.socket.session(SystemClock.now(), self.terms.session_ttl_seconds);
+            watch(ports, &session, &present, via.as_ref()).await?;
+        } else {
+            unwatch(ports, owner, &users).await?;
+        }
         Ok(ServerFrame::Presence(presence_update(&present)))
     }
 }
@@ -79,8 +99,8 @@ impl FrameHandler for Presence {
         Box::pin(async move {
             match frame.frame_type {
                 FrameType::Heartbeat => self.heartbeat(&frame).await.map(Some),
-                // Nothing is kept for a subscription: both answer with the present state.
-                FrameType::Subscribe | FrameType::Unsubscribe => self.present(&frame).await.map(Some),
+                FrameType::Subscribe => self.present(&frame, true).await.map(Some),
+                FrameType::Unsubscribe => self.present(&frame, false).await.map(Some),
                 _ => Err(Failure::misrouted()),
             }
         })

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use tidings_auth::{DeviceResumeTokens, up_to_date_at};
+use tidings_bus::SqsLooks;
 use tidings_domain::{
     history::{ReadPorts, page},
     mailbox,
     ports::{BoxFuture, Clock},
     sync::{SessionTerms, SyncPorts, hello},
+    watching::may_have_changed,
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
@@ -28,6 +30,7 @@ struct Sync {
     sessions: DynamoSessions,
     mailboxes: DynamoMailboxes,
     gateway: ApiGateway,
+    looks: SqsLooks,
     terms: SessionTerms,
 }
 
@@ -40,6 +43,7 @@ pub fn build(adapters: &Adapters) -> Result<FrameFunction, ConfigError> {
         sessions: adapters.sessions()?,
         mailboxes: adapters.mailboxes()?,
         gateway: adapters.gateway()?,
+        looks: adapters.looks()?,
         terms: config::session_terms()?,
     };
     FrameFunction::new(Arc::new(handler), Refusals::Answered)
@@ -63,6 +67,7 @@ impl Sync {
         let drained = hello(ports, &DeviceResumeTokens, self.terms, &frame.socket, &request).await?;
         let session = frame.socket.session(SystemClock.now(), self.terms.session_ttl_seconds);
         mailbox::drain(&self.mailboxes, &self.gateway, &SystemClock, &session).await?;
+        may_have_changed(&self.sessions, &self.looks, SystemClock.now(), &frame.socket.owner.user).await;
         Ok(ServerFrame::SyncComplete(SyncComplete {
             conversations: drained.conversations,
             resume_token: Some(drained.resume_token),

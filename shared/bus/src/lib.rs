@@ -1,6 +1,7 @@
 //! Streams and queues. Kinesis takes one record at a time, keyed by its conversation.
 
 mod failures;
+mod looks;
 mod previews;
 mod pushes;
 
@@ -13,7 +14,7 @@ use tidings_domain::{
 };
 use tidings_record::{RecordError, to_ingest, to_stream};
 
-pub use crate::{failures::FailureQueue, previews::SqsPreviewQueue, pushes::SqsPushQueue};
+pub use crate::{failures::FailureQueue, looks::SqsLooks, previews::SqsPreviewQueue, pushes::SqsPushQueue};
 
 /// The stream of events.
 #[derive(Clone, Debug)]

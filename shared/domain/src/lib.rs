@@ -52,5 +52,6 @@ pub mod strangers;
 pub mod sync;
 pub mod timers;
 pub mod typing;
+pub mod watching;
 
 pub use chain::chain;

@@ -368,3 +368,16 @@ pub const ADMIN_KEY_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
 pub const BAN_SETTLE_MS: u64 = 1000;
 /// A socket lives so long at most, in seconds, with some to spare.
 pub const SOCKET_LIFE_SECONDS: u64 = 2 * 3600 + 300;
+
+/// What lasts less is no change of presence, in milliseconds.
+pub const PRESENCE_THRESHOLD_MS: u64 = 5_000;
+/// Of one user something is said once in so long, in milliseconds.
+pub const PRESENCE_COALESCE_MS: u64 = 10_000;
+/// A look that was queued and never made counts as queued for so long, in milliseconds.
+pub const PRESENCE_CLAIM_MS: u64 = 30_000;
+/// Devices that are told at once that a user has come or gone; of more, others the next time.
+pub const PRESENCE_TOLD_MAX: usize = 1_000;
+/// How long a device watches users without asking again, in seconds: as long as a connection lives.
+pub const PRESENCE_WATCH_SECONDS: u64 = 2 * 3600 + 300;
+/// Members of a group that is pulled whom a device watches at once.
+pub const PRESENCE_SAMPLE_MAX: usize = 32;

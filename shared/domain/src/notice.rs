@@ -6,6 +6,7 @@ use crate::{
     log::Entry,
     mailbox::Mail,
     personal::PersonalItem,
+    presence::Presence,
     rate::Slowdown,
     send::SendAnswer,
     stream::Receipt,
@@ -58,6 +59,8 @@ pub enum Notice {
         /// Typing, or not any more.
         is_active: bool,
     },
+    /// How users are, who have come or gone.
+    Presence(Vec<(UserId, Presence)>),
     /// The device is to send less for a while, or may send as before.
     Slower(Slowdown),
     /// The device has few key packages left.

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{try_join, try_join_all};
 
 use crate::{
+    group::Group,
     ids::{ConversationId, Sequence, Timestamp, UserId},
-    limits::{ONLINE_THRESHOLD_MS, RECENTLY_THRESHOLD_MS},
+    limits::{ONLINE_THRESHOLD_MS, PRESENCE_SAMPLE_MAX, RECENTLY_THRESHOLD_MS},
     ports::{Clock, Conversations, Devices, PrivacyRules, Sessions, Unavailable},
     privacy::{Pair, PrivacyPorts, hidden_presence},
 };
@@ -68,6 +69,22 @@ pub async fn presence_of(
     asker: &UserId,
     users: &[UserId],
 ) -> Result<BTreeMap<UserId, Presence>, Unavailable> {
+    presence_within(ports, asker, users, None).await
+}
+
+/// As [`presence_of`], and of those who are in a group with the asker. Of a group that is pulled it is a sample: some of those that are
+/// asked for, the same at each time and others for another asker.
+pub async fn presence_within(
+    ports: PresencePorts<'_>,
+    asker: &UserId,
+    users: &[UserId],
+    via: Option<&ConversationId>,
+) -> Result<BTreeMap<UserId, Presence>, Unavailable> {
+    let in_group = match via {
+        Some(group) => members_among(ports, asker, users, group).await?,
+        None => BTreeSet::new(),
+    };
+    let in_group = &in_group;
     let shared: Vec<ConversationId> =
         users.iter().map(|user| ConversationId::direct(asker.clone(), user.clone())).collect();
     let pairs: BTreeSet<Pair> = users.iter().map(|user| (user.clone(), asker.clone())).collect();
@@ -76,17 +93,50 @@ pub async fn presence_of(
         try_join(ports.conversations.memberships(asker, &shared), hidden_presence(privacy, &pairs)).await?;
     let looks = users.iter().zip(&shared).map(|(user, conversation)| {
         let is_shown = !hidden.contains(&(user.clone(), asker.clone()));
-        let may_know = user == asker
-            || (is_shown && known.iter().any(|(c, row)| c == conversation && row.last_sequence > Sequence::ZERO));
+        let shares = in_group.contains(user)
+            || known.iter().any(|(c, row)| c == conversation && row.last_sequence > Sequence::ZERO);
+        let may_know = user == asker || (is_shown && shares);
         async move {
-            let presence = if may_know { look(ports, user).await? } else { Presence::UNKNOWN };
+            let presence = if may_know { presence_now(ports, user).await? } else { Presence::UNKNOWN };
             Ok((user.clone(), presence))
         }
     });
     Ok(try_join_all(looks).await?.into_iter().collect())
 }
 
-async fn look(ports: PresencePorts<'_>, user: &UserId) -> Result<Presence, Unavailable> {
+/// Those of some users who are in a group with the asker; nobody where the asker is not in it.
+async fn members_among(
+    ports: PresencePorts<'_>,
+    asker: &UserId,
+    users: &[UserId],
+    group: &ConversationId,
+) -> Result<BTreeSet<UserId>, Unavailable> {
+    if group.direct_members().is_some() {
+        return Ok(BTreeSet::new());
+    }
+    let asked: Vec<UserId> = users.iter().chain([asker]).collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let view = ports.conversations.group(group, &asked).await?;
+    let is_pulled = view.group.as_ref().is_some_and(Group::is_pulled);
+    let mut members: Vec<UserId> = view.members.into_iter().map(|member| member.user).collect();
+    if !members.contains(asker) {
+        return Ok(BTreeSet::new());
+    }
+    members.retain(|member| member != asker);
+    if is_pulled {
+        members.sort_by_key(|member| sample_place(asker, member));
+        members.truncate(PRESENCE_SAMPLE_MAX);
+    }
+    Ok(members.into_iter().collect())
+}
+
+/// Where a member stands in the sample of an asker: a hash of both.
+fn sample_place(asker: &UserId, member: &UserId) -> u64 {
+    let bytes = asker.as_str().bytes().chain([b'#']).chain(member.as_str().bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// How a user is, whoever asks.
+pub(crate) async fn presence_now(ports: PresencePorts<'_>, user: &UserId) -> Result<Presence, Unavailable> {
     let now = ports.clock.now();
     if ports.sessions.of_user(user).await?.iter().any(|s| s.is_live(now)) {
         return Ok(Presence::at(now, true, None));

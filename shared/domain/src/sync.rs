@@ -125,17 +125,18 @@ pub async fn hello(
 /// was active lately, and pulls what it lacks. A user's only device is told of what the user has
 /// not acknowledged alone; one of several, and one whose session was lost (past its time, or taken
 /// away by a stray 410), of all, for another device's ack hides what this one has missed. A socket
-/// that the device has replaced is closed.
+/// that the device has replaced is closed. Answers with the time, and whether the session was lost.
 pub async fn heartbeat(
     ports: SyncPorts<'_>,
     devices: &dyn Devices,
     terms: SessionTerms,
     socket: &Socket,
     active: bool,
-) -> Result<Timestamp, SyncError> {
+) -> Result<(Timestamp, bool), SyncError> {
     let now = ports.clock.now();
     let session = socket.session(now, terms.session_ttl_seconds);
     let owner = &session.owner;
+    let mut was_lost = false;
     match ports.sessions.refresh(owner, &session.connection, now, session.expires_at, active).await? {
         Refresh::Prolonged => {
             let since = now.minus_ms(terms.session_ttl_seconds * 1000);
@@ -145,6 +146,7 @@ pub async fn heartbeat(
         }
         Refresh::Superseded => ports.gateway.close(&session).await?,
         Refresh::Lost => {
+            was_lost = true;
             register(ports.sessions, ports.gateway, &session).await?;
             tell_of_activity(ports, &session, socket.connected_at, false, true).await?;
         }
@@ -152,7 +154,7 @@ pub async fn heartbeat(
     if active {
         devices.touch(&session.owner, now).await?;
     }
-    Ok(now)
+    Ok((now, was_lost))
 }
 
 /// Tells a device of the conversations of its user that were active since a moment: of all of

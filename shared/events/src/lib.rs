@@ -27,7 +27,7 @@ pub use http::HttpRequest;
 pub use image::{ImageError, entries_of_image};
 pub use objects::{ObjectEvent, object_events};
 pub use previews::{QueuedPreview, queued_previews};
-pub use queue::{QueuedPush, queued_pushes};
+pub use queue::{QueuedPush, queued_looks, queued_pushes};
 pub use websocket::{Handshake, WebSocketEvent};
 
 /// Why an event is not what a function is for. It is the deployment's fault, never a client's.

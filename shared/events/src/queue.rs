@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use tidings_domain::{chain, push::PushJob};
-use tidings_record::push_job_from_text;
+use tidings_domain::{chain, push::PushJob, watching::Look};
+use tidings_record::{look_from_text, push_job_from_text};
 
 use crate::{EventError, read};
 
@@ -52,6 +52,13 @@ pub fn queued_pushes(event: Value) -> Result<Vec<QueuedPush>, EventError> {
         receipt: message.receipt_handle,
     };
     Ok(event.records.into_iter().map(push).collect())
+}
+
+/// The looks of a batch of their queue, or why one cannot be read.
+pub fn queued_looks(event: Value) -> Result<Vec<Result<Look, String>>, EventError> {
+    let event: QueueEvent = read(event)?;
+    let look = |message: Received| look_from_text(&message.body).map_err(|error| chain(&error));
+    Ok(event.records.into_iter().map(look).collect())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod state;
 pub mod streams;
 mod tables;
 mod units;
+mod watching;
 
 use std::{
     collections::BTreeMap,
@@ -50,6 +51,7 @@ pub use crate::{
     push::Pushed,
     state::{Call, Posted},
     units::Units,
+    watching::QueuedLook,
 };
 use crate::{
     faults::{Fault, may_conflict},

@@ -27,6 +27,7 @@ use crate::{
     media::Shelf,
     push::Pushing,
     units::{Meter, Units},
+    watching::Watching,
 };
 
 /// A call that reached the world.
@@ -95,6 +96,7 @@ pub(crate) struct State {
     /// When token buckets are full again, in microseconds.
     pub(crate) buckets: BTreeMap<String, u64>,
     pub(crate) abuse: Abuse,
+    pub(crate) watching: Watching,
     pub(crate) notes: Notes,
     pub(crate) shelf: Shelf,
     pub(crate) tickets: BTreeMap<String, Grant>,

@@ -304,6 +304,10 @@ pub struct PresenceUsers {
     /// At most 200 users.
     #[schemars(with = "Vec<types::UserId>", length(max = limits::PRESENCE_USERS_MAX))]
     pub user_ids: Vec<String>,
+    /// A group in which they are with the asker; absent: those with whom the asker has a conversation of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<types::ConversationId>")]
+    pub conversation_id: Option<String>,
 }
 
 /// `typing`, and `POST /typing`

@@ -5,6 +5,7 @@
 //! that it does not know, so that a roll-back never drops what a newer writer has added.
 
 mod ingest;
+mod look;
 mod membership;
 mod preview;
 mod push;
@@ -23,6 +24,7 @@ use tidings_domain::{
 use tidings_protocol::{Kind, MessageEvent};
 
 pub use crate::ingest::{from_ingest, to_ingest};
+pub use crate::look::{look_from_text, look_to_text};
 use crate::membership::MembershipRecord;
 pub use crate::preview::{preview_job_from_text, preview_job_to_text};
 pub use crate::push::{push_job_from_text, push_job_to_text};

@@ -9,8 +9,12 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use tidings_auth::{IssuerUrl, KeySets, TokenVerifier};
+<<<<<<< HEAD
 use tidings_blobs::S3Blobs;
 use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsPreviewQueue, SqsPushQueue};
+=======
+use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsLooks, SqsPreviewQueue, SqsPushQueue};
+>>>>>>> f019029 (Tell those who watch a user that the user has come or gone)
 use tidings_gateway::ApiGateway;
 use tidings_media::{Cdn, S3Objects};
 use tidings_opensearch::OpenSearch;
@@ -195,6 +199,11 @@ impl Adapters {
         let client = aws_sdk_sqs::Client::new(&self.sdk);
         let delay_seconds = config::number("PUSH_DELAY_SECONDS", 0, 900)?;
         Ok(SqsPushQueue::new(client, config::text("PUSH_QUEUE_URL")?, delay_seconds))
+    }
+
+    /// The queue of looks at users.
+    pub fn looks(&self) -> Result<SqsLooks, ConfigError> {
+        Ok(SqsLooks::new(aws_sdk_sqs::Client::new(&self.sdk), config::text("LOOKS_QUEUE_URL")?))
     }
 
     /// The queue of previews.

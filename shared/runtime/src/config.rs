@@ -21,7 +21,11 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
+<<<<<<< HEAD
 pub const VARIABLES: [&str; 54] = [
+=======
+pub const VARIABLES: [&str; 51] = [
+>>>>>>> f019029 (Tell those who watch a user that the user has come or gone)
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",
@@ -67,6 +71,7 @@ pub const VARIABLES: [&str; 54] = [
     "FAILURES_QUEUE_URL",
     "PUSH_QUEUE_URL",
     "PREVIEW_QUEUE_URL",
+    "LOOKS_QUEUE_URL",
     "PUSH_DELAY_SECONDS",
     "PUSH_RETRY_SECONDS",
     "APNS_APPLICATION",

@@ -29,6 +29,6 @@ pub use sender::MessageSender;
 pub use tidings_domain::chain as error_chain;
 pub use tidings_events::{
     Handshake, HttpRequest, ObjectEvent, QueuedPreview, QueuedPush, WebSocketEvent, log_entries, object_events,
-    pending_sends, queued_previews, queued_pushes, stream_records,
+    pending_sends, queued_looks, queued_previews, queued_pushes, stream_records,
 };
 pub use websocket::{Frame, FrameFunction, FrameHandler, Refusals, answer_nothing};

@@ -101,6 +101,7 @@ fn notice_text(notice: &Notice) -> (Option<ConversationId>, String) {
         Notice::Mail(mail) => (mail.conversation.clone(), format!("mail {}", mail.id)),
         Notice::Device { device, change } => (None, format!("{} of {} has {change:?}", device.device, device.user)),
         Notice::Typing { conversation, user, .. } => (Some(conversation.clone()), format!("{user} types")),
+        Notice::Presence(users) => (None, format!("how {} users are", users.len())),
         Notice::Slower(slower) => (None, format!("{} frames at once, in {} ms", slower.window, slower.retry_after_ms)),
         Notice::KeysLow { count } => (None, format!("{count} key packages are left")),
         Notice::Settings(settings) => (Some(settings.conversation.clone()), "settings".into()),

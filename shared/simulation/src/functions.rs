@@ -217,7 +217,7 @@ impl Instance {
     }
 
     pub(crate) async fn heartbeat(&self, socket: &Socket, active: bool) -> Result<Timestamp, SyncError> {
-        heartbeat(self.sync_ports(), &*self.ports.devices, TERMS, socket, active).await
+        heartbeat(self.sync_ports(), &*self.ports.devices, TERMS, socket, active).await.map(|(now, _)| now)
     }
 
     pub(crate) async fn pull(&self, by: &Sender, of: &ConversationId, span: Span) -> Result<Page, ReadError> {

@@ -258,6 +258,7 @@ impl Checker {
             | Notice::Mail(_)
             | Notice::Device { .. }
             | Notice::Slower(_)
+            | Notice::Presence(_)
             | Notice::Typing { .. }
             | Notice::KeysLow { .. } => Ok(()),
             Notice::Settings(settings) if settings.member.user == to.user => Ok(()),

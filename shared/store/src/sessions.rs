@@ -2,21 +2,26 @@
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::update_item::UpdateItemError,
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use tidings_domain::{
     bans::OpenSockets,
     ids::{ConnectionId, ConversationId, DeviceId, Sender, Timestamp, UserId},
+    limits::PRESENCE_WATCH_SECONDS,
     ports::{PortResult, Refresh, Sessions, Unavailable},
     session::{Session, place_of},
+    watching::{Told, Watcher, Watches},
 };
 
 use crate::{
     StoreError,
     error::{delete_held, failed},
-    item::{Item, NO_KEY, n, number, rows_of_user, s, text},
+    item::{Item, NO_KEY, flag, n, number, optional_number, optional_text, rows_of_user, s, text},
 };
+
+/// The sign is below every place: who watches is read from a place on.
+const TOLD: &str = "!";
 
 /// Live sockets in a table.
 #[derive(Clone, Debug)]
@@ -209,6 +214,128 @@ impl Sessions for DynamoSessions {
     ) -> PortResult<'a, ()> {
         Box::pin(self.compare_and_delete(conversation.to_string(), subscriber_key(sender), connection))
     }
+}
+
+/// Who watches a user is a row under `w#` and the user, as a subscriber's is under a group; beside them stands under `!` what was last
+/// said of the user: `st` online, `ta` when, `ck` when to look again, `due` until when a look counts as queued.
+impl Watches for DynamoSessions {
+    fn watch<'a>(&'a self, user: &'a UserId, watcher: &'a Watcher) -> PortResult<'a, ()> {
+        Box::pin(async move {
+            let session = &watcher.session;
+            let mut put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .item("uid", s(watched_key(user)))
+                .item("dev", s(subscriber_key(&session.owner)))
+                .item("conn", s(session.connection.as_str()))
+                .item("ep", s(session.endpoint.as_ref()))
+                .item("ca", n(session.connected_at.0))
+                .item("aa", n(session.active_at.0))
+                .item("exp", n(session.expires_at.as_seconds()));
+            if let Some(group) = &watcher.via {
+                put = put.item("via", s(group.to_string()));
+            }
+            put.send().await.map(drop).map_err(failed("watch a user"))
+        })
+    }
+
+    fn unwatch<'a>(&'a self, user: &'a UserId, watcher: &'a Sender) -> PortResult<'a, ()> {
+        Box::pin(async move {
+            let delete = self.client.delete_item().table_name(&self.table).key("uid", s(watched_key(user)));
+            let delete = delete.key("dev", s(subscriber_key(watcher)));
+            delete.send().await.map(drop).map_err(failed("watch a user no more"))
+        })
+    }
+
+    fn watchers<'a>(&'a self, user: &'a UserId, from: u32, limit: usize) -> PortResult<'a, Vec<Watcher>> {
+        Box::pin(async move {
+            const OPERATION: &str = "read who watches a user";
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("uid = :uid AND dev >= :place")
+                .expression_attribute_values(":uid", s(watched_key(user)))
+                .expression_attribute_values(":place", s(place_text(from)))
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+            let rows = query.send().await.map_err(failed(OPERATION))?.items.unwrap_or_default();
+            rows.iter().map(|row| watcher_of(row).map_err(failed(OPERATION))).collect()
+        })
+    }
+
+    fn claim_look<'a>(&'a self, user: &'a UserId, now: Timestamp, until: Timestamp) -> PortResult<'a, Option<Told>> {
+        Box::pin(async move {
+            const OPERATION: &str = "note that a look is queued";
+            let update = self
+                .update_told(user, until)
+                .update_expression("SET #due = :until, #exp = :exp")
+                .condition_expression("attribute_not_exists(#due) OR #due < :now")
+                .expression_attribute_names("#due", "due")
+                .expression_attribute_values(":until", n(until.0))
+                .expression_attribute_values(":now", n(now.0))
+                .return_values(ReturnValue::AllNew);
+            match update.send().await {
+                Ok(answer) => answer.attributes.as_ref().map(told_of).transpose().map_err(failed(OPERATION)),
+                Err(error) => match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                    _ => Err(failed(OPERATION)(error)),
+                },
+            }
+        })
+    }
+
+    fn told<'a>(&'a self, user: &'a UserId) -> PortResult<'a, Told> {
+        Box::pin(async move {
+            const OPERATION: &str = "read what was said of a user";
+            let get = self.client.get_item().table_name(&self.table).key("uid", s(watched_key(user)));
+            let get = get.key("dev", s(TOLD)).consistent_read(true);
+            let row = get.send().await.map_err(failed(OPERATION))?.item;
+            let told = row.as_ref().map(told_of).transpose().map_err(failed(OPERATION))?;
+            Ok(told.unwrap_or(Told::NOTHING))
+        })
+    }
+
+    fn note_told<'a>(&'a self, user: &'a UserId, told: &'a Told) -> PortResult<'a, ()> {
+        Box::pin(async move {
+            let update = self
+                .update_told(user, told.at.max(told.check_at))
+                .update_expression("SET st = :st, ta = :ta, ck = :ck, #exp = :exp REMOVE #due")
+                .expression_attribute_names("#due", "due")
+                .expression_attribute_values(":st", AttributeValue::Bool(told.is_online))
+                .expression_attribute_values(":ta", n(told.at.0))
+                .expression_attribute_values(":ck", n(told.check_at.0));
+            update.send().await.map(drop).map_err(failed("note what is said of a user"))
+        })
+    }
+}
+
+impl DynamoSessions {
+    /// The row of what was last said of a user: it goes when nobody can watch any more who was told.
+    fn update_told(&self, user: &UserId, last: Timestamp) -> UpdateItemFluentBuilder {
+        let expires_at = last.plus_ms(PRESENCE_WATCH_SECONDS * 1000);
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("uid", s(watched_key(user)))
+            .key("dev", s(TOLD))
+            .expression_attribute_names("#exp", "exp")
+            .expression_attribute_values(":exp", n(expires_at.as_seconds()))
+    }
+}
+
+fn watched_key(user: &UserId) -> String {
+    format!("w#{user}")
+}
+
+fn told_of(item: &Item) -> Result<Told, StoreError> {
+    let moment = |name| Ok::<_, StoreError>(Timestamp(optional_number(item, name)?.unwrap_or_default()));
+    Ok(Told { is_online: flag(item, "st")?, at: moment("ta")?, check_at: moment("ck")? })
+}
+
+fn watcher_of(item: &Item) -> Result<Watcher, StoreError> {
+    let via = optional_text(item, "via")?.map(ConversationId::parse).transpose()?;
+    Ok(Watcher { session: subscriber_of(item)?, via })
 }
 
 /// Open sockets are rows under `o#` and the user, by their connections: no user is called like that.

@@ -204,7 +204,7 @@ fn pull(body: &Pull) -> Result<(), ParseError> {
 }
 
 fn users(body: &PresenceUsers) -> Result<(), ParseError> {
-    let users = named(convert::presence_users(body))?;
+    let (users, _) = named(convert::presence_users(body))?;
     assert!(users.len() <= limits::PRESENCE_USERS_MAX);
     assert!(users.iter().map(ToString::to_string).eq(body.user_ids.iter().cloned()));
     Ok(())
@@ -298,7 +298,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ..MessageSend::default()
     };
     let about = about_seeds(&conversation_id, &message_id);
-    let users = PresenceUsers { user_ids: vec!["alice".into(), "bob".into()] };
+    let users = PresenceUsers { user_ids: vec!["alice".into(), "bob".into()], conversation_id: None };
     let cursors = [(conversation_id.clone(), 7), ("g:team".into(), 0)].into();
     let mail = MailAck { mail_ids: vec!["1800000000000-5d4f6cde3f545a8e9d6b1c2f5b8a7e90".into()] };
     let typing_now = TypingNow { conversation_id: conversation_id.clone(), active: true };

@@ -530,6 +530,7 @@ const ROWS: &[Row] = &[
     (r#"{"type":"presence.subscribe","userIds":"bob"}"#, BAD, Some("userIds")),
     (r#"{"type":"presence.subscribe","userIds":["a b"]}"#, BAD, Some("userIds[0]")),
     (r#"{"type":"presence.subscribe","userIds":["bob",5]}"#, BAD, Some("userIds[1]")),
+    (r#"{"type":"presence.subscribe","userIds":["bob"],"conversationId":"u:a|u:b"}"#, BAD, Some("conversationId")),
     (r#"{"type":"presence.unsubscribe"}"#, BAD, Some("userIds")),
     (r#"{"type":"presence.unsubscribe","userIds":["bob","$N"]}"#, BAD, Some("userIds[1]")),
     // typing

@@ -119,3 +119,20 @@ async fn typing_is_heard_by_frame_and_by_call() {
     assert_eq!(refused["details"]["limit"], "typing_per_device");
     b.forget();
 }
+
+#[tokio::test]
+async fn who_watches_is_told_of_coming_and_going() {
+    let (alice, bob) = (User::new("alice"), User::new("bob"));
+    let conversation = direct(&alice, &bob);
+    let mut a = alice.connect("a").await;
+    a.say(&conversation, "hello").await;
+    has_written(&conversation, &alice).await;
+    let watch = json!({ "type": "presence.subscribe", "userIds": [bob.id] });
+    assert_eq!(a.ask(watch).await["users"][0]["state"], "offline", "bob was never here");
+    let b = bob.connect("b").await;
+    let told = a.expect("presence.update").await;
+    assert_eq!(told["users"], json!([{ "userId": bob.id, "state": "online" }]));
+    b.close().await;
+    let told = a.expect("presence.update").await;
+    assert_eq!((&told["users"][0]["userId"], &told["users"][0]["state"]), (&json!(bob.id), &json!("recently")));
+}

@@ -108,7 +108,7 @@ impl Engine {
             return drop(reply.send(Err(RequestError::NotConnected)));
         }
         let id = self.requests.open(Waiter::Watch(Some(reply)), now);
-        let body = PresenceUsers { user_ids: users };
+        let body = PresenceUsers { user_ids: users, conversation_id: None };
         let frame = if on { ClientFrame::Subscribe(body) } else { ClientFrame::Unsubscribe(body) };
         self.write(&frame, Some(&id));
     }

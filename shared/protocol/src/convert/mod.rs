@@ -341,11 +341,13 @@ pub fn typing_request(body: &TypingNow) -> Result<(ConversationId, bool), ParseE
 }
 
 /// Checks the users of a presence frame.
-pub fn presence_users(users: &PresenceUsers) -> Result<Vec<UserId>, ParseError> {
+pub fn presence_users(users: &PresenceUsers) -> Result<(Vec<UserId>, Option<ConversationId>), ParseError> {
     if users.user_ids.len() > limits::PRESENCE_USERS_MAX {
         return Err(ParseError::too_large("userIds", format_args!("at most {}", limits::PRESENCE_USERS_MAX)));
     }
-    users.user_ids.iter().enumerate().map(|(i, user)| user_id(&format!("userIds[{i}]"), user)).collect()
+    let named = users.user_ids.iter().enumerate().map(|(i, user)| user_id(&format!("userIds[{i}]"), user));
+    let group = users.conversation_id.as_deref().map(|id| group_id("conversationId", id)).transpose()?;
+    Ok((named.collect::<Result<_, _>>()?, group))
 }
 
 /// `message.sent`
@@ -503,6 +505,9 @@ pub fn notice_frame(notice: &Notice, reader: &DeviceId, now: Timestamp) -> Serve
             user_id: user.to_string(),
             active: *is_active,
         }),
+        Notice::Presence(users) => {
+            ServerFrame::Presence(presence_update(users.iter().map(|(user, presence)| (user, presence))))
+        }
         Notice::Slower(slower) => {
             ServerFrame::FlowControl(FlowControl { window: slower.window, retry_after_ms: slower.retry_after_ms })
         }

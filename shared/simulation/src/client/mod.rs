@@ -207,6 +207,7 @@ impl Client {
             | Notice::Mail(_)
             | Notice::Device { .. }
             | Notice::Slower(_)
+            | Notice::Presence(_)
             | Notice::Typing { .. }
             | Notice::KeysLow { .. } => {}
             // A receipt of more than is held tells of a gap, as an entry does.
