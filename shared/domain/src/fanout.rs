@@ -29,7 +29,7 @@ use crate::{
     privacy::{Pair, PrivacyPorts, hidden_reads},
     push::{PushJob, jobs_for},
     ring::RingEntry,
-    send::post_or_remove,
+    send::{post_or_remove, within},
     session::Session,
     stream::{Receipt, StreamRecord},
 };
@@ -453,11 +453,30 @@ fn is_told_of(device: &Sender, receipt: &Receipt) -> bool {
     }
 }
 
+/// Posts to a session, one after another. One that does not take a post in time is told how far the log has got in place of the rest, and
+/// pulls: nothing waits for it here, and nobody else waits for it.
 async fn post_in_order(ports: FanoutPorts<'_>, session: &Session, notices: Vec<Notice>) -> Result<Post, Unavailable> {
-    for notice in &notices {
-        if post_or_remove(ports.sessions, ports.gateway, session, notice).await? == Post::Gone {
-            return Ok(Post::Gone);
+    for (place, notice) in notices.iter().enumerate() {
+        let post = Box::pin(post_or_remove(ports.sessions, ports.gateway, session, notice));
+        match within(ports.clock, post).await {
+            Some(posted) if posted.as_ref().is_ok_and(|post| *post == Post::Accepted) => {}
+            Some(posted) => return posted,
+            None => return hint(ports, session, &notices[place..]).await,
         }
     }
     Ok(Post::Accepted)
+}
+
+/// Tells a slow session how far the log has got. If it does not take that in time either, the repair lane or its heartbeat tells it.
+async fn hint(ports: FanoutPorts<'_>, session: &Session, rest: &[Notice]) -> Result<Post, Unavailable> {
+    let end = rest.iter().rev().find_map(|notice| match notice {
+        Notice::Entry(entry) => Some((entry.conversation.clone(), entry.sequence)),
+        Notice::Updated { conversation, last_sequence } => Some((conversation.clone(), *last_sequence)),
+        _ => None,
+    });
+    info!(device = %session.owner.device, left = rest.len(), "a session is slow: it is told to pull");
+    let Some((conversation, last_sequence)) = end else { return Ok(Post::Accepted) };
+    let updated = Notice::Updated { conversation, last_sequence };
+    let post = Box::pin(post_or_remove(ports.sessions, ports.gateway, session, &updated));
+    within(ports.clock, post).await.unwrap_or(Ok(Post::Accepted))
 }

@@ -170,8 +170,8 @@ pub struct Looked {
 pub async fn look(ports: WatchPorts<'_>, looks: &[Look]) -> Result<Looked, Unavailable> {
     let mut users: BTreeMap<&UserId, bool> = BTreeMap::new();
     for look in looks {
-        let is_asked = look.check_at == Timestamp::default();
-        *users.entry(&look.user).or_default() |= is_asked || is_current(ports, look).await?;
+        let is_due = look.check_at == Timestamp::default() || is_current(ports, look).await?;
+        *users.entry(&look.user).or_default() |= is_due;
     }
     let mut news: BTreeMap<Sender, (Session, Vec<(UserId, Presence)>)> = BTreeMap::new();
     let mut looked = Looked::default();

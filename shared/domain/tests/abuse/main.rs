@@ -384,3 +384,22 @@ async fn reports_are_listed_resolved_and_counted_once_for_each_reporter() {
     let nowhere = tidings_domain::moderation::Filed { at: Timestamp(1), nonce: 1 };
     assert!(resolve(admin_ports(&world), &by, nowhere, &"?".into()).await.is_err());
 }
+
+/// A receiver that takes nothing holds nobody up: the batch is done, and the other has all of it.
+#[tokio::test(start_paused = true)]
+async fn a_slow_receiver_holds_nobody_up() {
+    let (world, alice, _, chat) = both().await;
+    for id in ["a", "b", "c"] {
+        send(&world, &message(&alice, &chat, id)).await.unwrap();
+    }
+    // The express lane has not posted to this one.
+    world.open(&session(&device("bob", "tablet"), "c3", &world));
+    let records = world.take_published();
+    world.stall(&["post"]);
+    let began = world.now();
+    let failed = tidings_domain::fanout::fan_out(fanout_ports(&world), 256, records).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    let took_ms = world.now().ms_since(began);
+    assert!(took_ms >= tidings_domain::limits::DELIVERY_MS_MAX, "it was waited for: {took_ms}");
+    assert!(took_ms <= 2 * tidings_domain::limits::DELIVERY_MS_MAX + 500, "two posts were waited for: {took_ms}");
+}
