@@ -95,6 +95,17 @@ impl Http {
         Self::call(self.request(Method::GET, path)).await
     }
 
+    /// The headers and the body of a good answer as they come over the wire, to who accepts these codings.
+    pub async fn raw(&self, path: &str, accepted: Option<&str>) -> (reqwest::header::HeaderMap, Vec<u8>) {
+        let client = Client::builder().no_proxy().no_gzip().build().unwrap();
+        let mut request = Self { client, ..self.clone() }.request(Method::GET, path);
+        if let Some(accepted) = accepted {
+            request = request.header("accept-encoding", accepted);
+        }
+        let answer = request.send().await.unwrap().error_for_status().unwrap();
+        (answer.headers().clone(), answer.bytes().await.unwrap().to_vec())
+    }
+
     /// POST with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, &body.to_string()).await

@@ -15,6 +15,7 @@
 mod aws;
 pub mod chaos;
 pub mod cold_start;
+pub mod flood;
 mod http;
 mod jwt;
 mod media;

@@ -176,6 +176,20 @@ impl Socket {
         }
     }
 
+    /// The next frame; none where the socket is closed.
+    pub async fn heard(&mut self) -> Option<Value> {
+        loop {
+            if let Some(frame) = self.unread.pop_front() {
+                return Some(frame);
+            }
+            if self.closed.is_some() {
+                return None;
+            }
+            let heard = self.incoming.recv().await?;
+            self.hear(heard);
+        }
+    }
+
     /// The first frame of this type that was not taken yet; others stay.
     pub async fn expect(&mut self, frame_type: &str) -> Value {
         self.expect_where(frame_type, |frame| frame["type"] == frame_type).await
@@ -216,6 +230,11 @@ impl Socket {
     pub fn forget(&mut self) {
         self.unread("");
         self.unread.clear();
+    }
+
+    /// Whether a close has come, among what has been heard.
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_some()
     }
 
     /// Waits until the service closes the socket, and answers the close code; none where it came

@@ -5,6 +5,7 @@ import type {
 } from "./frames.ts";
 import { CallError, Http, path, type HttpConfig } from "./http.ts";
 import { Backoff } from "./machine/backoff.ts";
+import { packedOf, unpack } from "./packed.ts";
 import { report } from "./report.ts";
 import type { SecureEvent } from "./secure/client.ts";
 import { MemoryStore, type Place, type Store } from "./store.ts";
@@ -377,8 +378,16 @@ export class Client {
     this.socket = socket;
     socket.onmessage = ({ data }) => {
       if (this.socket !== socket || typeof data !== "string") return;
-      engine.frame(data, this.clock());
-      this.tick(by);
+      const take = (text: string) => {
+        engine.frame(text, this.clock());
+        this.tick(by);
+      };
+      const packed = packedOf(data);
+      if (!packed) return take(data);
+      // It answers a pull, which waits: what comes meanwhile may pass it.
+      void unpack(packed).then((text) => {
+        if (text !== undefined && this.socket === socket) take(text);
+      });
     };
     socket.onclose = socket.onerror = () => {
       if (this.socket !== socket) return;

@@ -8,6 +8,7 @@ import { Inbox, type Delivery } from "./machine/inbox.ts";
 import { Outbox, type OutboxConfig } from "./machine/outbox.ts";
 import { Receipts, type Mark } from "./machine/receipts.ts";
 import { earliest, type Moment } from "./machine/time.ts";
+import { readable } from "./packed.ts";
 
 /** The service has this long to answer the hello. */
 const GREETING_MAX_MS = 15_000;
@@ -380,7 +381,8 @@ export class Engine {
         this.inbox.pullFailed(conversation, error && retryAfterMs(error), now, this.config.chance());
       }
     });
-    this.frames.push({ type: "sync.pull", conversationId: conversation, since, id });
+    const encoding = readable(this.current?.encodings);
+    this.frames.push({ type: "sync.pull", conversationId: conversation, since, id, ...(encoding && { encoding }) });
   }
 
   private mark(mark: Mark): void {

@@ -23,6 +23,8 @@ export namespace socket {
               /** @description The user. */
               userId: components["schemas"]["UserId"];
           };
+          /** @description How a frame may be compressed. */
+          Encoding: "gzip";
           /** @description What only one device may read: base64, with padding. */
           Envelope: string;
           /** @description Why a frame or a call failed. */
@@ -287,6 +289,8 @@ export namespace socket {
               type: "presence.heartbeat";
           };
           "Frame.client.presence.subscribe": {
+              /** @description A group in which they are with the asker; absent: those with whom the asker has a conversation of two. */
+              conversationId?: components["schemas"]["ConversationId"] | null;
               id?: components["schemas"]["FrameId"];
               /** @description A W3C trace context, to continue a trace. */
               traceparent?: string;
@@ -296,6 +300,8 @@ export namespace socket {
               userIds: components["schemas"]["UserId"][];
           };
           "Frame.client.presence.unsubscribe": {
+              /** @description A group in which they are with the asker; absent: those with whom the asker has a conversation of two. */
+              conversationId?: components["schemas"]["ConversationId"] | null;
               id?: components["schemas"]["FrameId"];
               /** @description A W3C trace context, to continue a trace. */
               traceparent?: string;
@@ -320,6 +326,8 @@ export namespace socket {
           "Frame.client.sync.pull": {
               /** @description The conversation. */
               conversationId: components["schemas"]["ConversationId"];
+              /** @description The answer may be `packed`. */
+              encoding?: components["schemas"]["Encoding"] | null;
               id?: components["schemas"]["FrameId"];
               /** @description So many at most; 100 is the most and where absent. */
               limit?: number | null;
@@ -552,6 +560,14 @@ export namespace socket {
               /** @constant */
               type: "message.sent";
           };
+          "Frame.server.packed": {
+              /** @description How. */
+              encoding: components["schemas"]["Encoding"];
+              /** @description The text of the frame, compressed, in base64; of at most 128 KiB. */
+              frame: string;
+              /** @constant */
+              type: "packed";
+          };
           "Frame.server.presence.ok": {
               replyTo?: components["schemas"]["FrameId"];
               /** @description The server's clock, in ms since the epoch. */
@@ -569,6 +585,8 @@ export namespace socket {
           "Frame.server.session.ready": {
               /** @description The device. */
               deviceId: components["schemas"]["DeviceId"];
+              /** @description How answers may be compressed, if they are asked for so. */
+              encodings?: components["schemas"]["Encoding"][];
               /** @description Send `presence.heartbeat` this often. */
               heartbeatSeconds: components["schemas"]["Count"];
               /** @description No larger frames. */
@@ -6470,7 +6488,7 @@ export namespace http {
               401: components["responses"]["Unauthorized"];
               403: components["responses"]["ForbiddenOrNotAMember"];
               413: components["responses"]["TooLarge"];
-              429: components["responses"]["Throttled"];
+              429: components["responses"]["RateLimited"];
               500: components["responses"]["Internal"];
               503: components["responses"]["Unavailable"];
           };
@@ -6896,5 +6914,6 @@ export type ServerFrame =
   | Frames["Frame.server.keys.low"]
   | Frames["Frame.server.flow_control"]
   | Frames["Frame.server.sync.page"]
+  | Frames["Frame.server.packed"]
   | Frames["Frame.server.sync.complete"]
   | Frames["Frame.server.error"];

@@ -67,7 +67,7 @@ impl Client {
     /// A page of a log, over the socket: up to `limit` entries after `since`.
     pub async fn pull(&self, conversation: &str, since: u64, limit: Option<u32>) -> Result<SyncPage, RequestError> {
         let limit = limit.map(u64::from);
-        let pull = Pull { conversation_id: conversation.to_owned(), since, limit };
+        let pull = Pull { conversation_id: conversation.to_owned(), since, limit, encoding: None };
         self.request(|reply| Command::Pull { pull, reply }).await
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use rand::{Rng, rngs::SmallRng};
 use serde::Serialize;
-use tidings_protocol::{ClientFrame, Heartbeat, Hello, MessageSent, PresenceUsers, Pull, Read, SessionReady};
+use tidings_protocol::{ClientFrame, Encoding, Heartbeat, Hello, MessageSent, PresenceUsers, Pull, Read, SessionReady};
 use tokio::sync::oneshot;
 
 pub(crate) use self::{
@@ -173,7 +173,8 @@ impl Engine {
         self.place_without_list(now);
         for (conversation, since) in self.inbox.pulls(now) {
             let id = self.requests.open(Waiter::Gap { conversation: conversation.clone(), since }, now);
-            self.write(&ClientFrame::Pull(Pull { conversation_id: conversation, since, limit: None }), Some(&id));
+            let pull = Pull { conversation_id: conversation, since, limit: None, encoding: self.encoding() };
+            self.write(&ClientFrame::Pull(pull), Some(&id));
         }
         self.send_marks(now);
         self.send_messages(now);
@@ -324,6 +325,11 @@ impl Engine {
             let _ = reply.send(Err(error.clone()));
         }
         self.events.push_back(Event::SendFailed { conversation_id: conversation.to_owned(), client_msg_id, error });
+    }
+
+    /// How pages may be compressed: as the service has said.
+    fn encoding(&self) -> Option<Encoding> {
+        self.session.as_ref()?.encodings.first().copied()
     }
 
     fn write(&mut self, frame: &ClientFrame, id: Option<&str>) {

@@ -181,7 +181,7 @@ impl Function for Api {
         Box::pin(async move {
             let request = HttpRequest::parse(event)?;
             let answer = self.answer(&request).await.unwrap_or_else(HttpAnswer::from);
-            Ok(answer.into_value())
+            Ok(answer.into_value_for(&request))
         })
     }
 

@@ -3,13 +3,15 @@
 //! Answers a policy with the identity that every later frame of the connection carries. A bad
 //! credential is 401, by the error that API Gateway wants; a revoked device is 403, by a denial.
 
+use std::fmt::Display;
+
 use futures_util::future::join;
 use serde_json::{Value, json};
 use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
 use tidings_domain::{
     ids::Sender,
     ports::{BoxFuture, Clock},
-    rate::{CONNECTS_PER_ADDRESS, Leases, settle},
+    rate::{CONNECTS_PER_ADDRESS, CONNECTS_PER_DEVICE, Leases, settle, take},
 };
 use tidings_runtime::{
     Adapters, Function, FunctionError, Handshake, SystemClock,
@@ -41,7 +43,7 @@ impl Authorizer {
         })
     }
 
-    /// Sockets are limited by the address that opens them. An authorizer can answer 401, 403 and 500 alone; the last is what
+    /// Sockets are limited by the address and by the device that open them. An authorizer can answer 401, 403 and 500 alone; the last is what
     /// makes a client come back later.
     async fn admit(&self, handshake: Handshake) -> Result<Value, FunctionError> {
         let Ok(address) = handshake.source_ip(self.edge_secret.as_deref()) else {
@@ -49,7 +51,7 @@ impl Authorizer {
         };
         let address = address.map(|address| CONNECTS_PER_ADDRESS.of_address(address));
         let admitted = self.leases.admit(address.as_slice(), SystemClock.now());
-        let of_address = admitted.map_err(|limited| FunctionError::Failed(limited.to_string()))?;
+        let of_address = admitted.map_err(limited)?;
         let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
         join(self.authorize(handshake), settling).await.0
     }
@@ -63,7 +65,12 @@ impl Authorizer {
         let ports =
             ConnectPorts { tokens: &self.tokens, tickets: &self.tickets, devices: &self.devices, clock: &SystemClock };
         match authenticate(ports, credential).await {
-            Ok(caller) => Ok(policy("Allow", &handshake.method_arn, Some(&caller.owner))),
+            Ok(caller) => {
+                take(&self.buckets, &SystemClock, &CONNECTS_PER_DEVICE.of_device(&caller.owner))
+                    .await
+                    .map_err(limited)?;
+                Ok(policy("Allow", &handshake.method_arn, Some(&caller.owner)))
+            }
             Err(ConnectError::Revoked | ConnectError::Banned) => Ok(policy("Deny", &handshake.method_arn, None)),
             Err(error @ ConnectError::Unauthorized(_)) => {
                 info!(%error, "refused");
@@ -82,6 +89,10 @@ impl Function for Authorizer {
     fn warm_up(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.tokens.warm_up())
     }
+}
+
+fn limited(error: impl Display) -> FunctionError {
+    FunctionError::Failed(error.to_string())
 }
 
 fn policy(effect: &str, resource: &str, owner: Option<&Sender>) -> Value {

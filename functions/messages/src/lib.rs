@@ -245,7 +245,7 @@ impl Function for Messages {
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let request = HttpRequest::parse(event)?;
-            Ok(self.answer(&request).await.unwrap_or_else(HttpAnswer::from).into_value())
+            Ok(self.answer(&request).await.unwrap_or_else(HttpAnswer::from).into_value_for(&request))
         })
     }
 

@@ -182,7 +182,7 @@ impl Function for Personal {
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let request = HttpRequest::parse(event)?;
-            Ok(self.answer(&request).await.unwrap_or_else(Into::into).into_value())
+            Ok(self.answer(&request).await.unwrap_or_else(Into::into).into_value_for(&request))
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings_bus::SqsLooks;
 use tidings_domain::{
     ports::{BoxFuture, Clock},
-    presence::{PresencePorts, presence_within},
+    presence::{PresencePorts, presence_within, shown},
     sync::{SessionTerms, SyncPorts, heartbeat},
     watching::{WatchPorts, may_have_changed, unwatch, watch},
 };
@@ -90,7 +90,7 @@ impl Presence {
         } else {
             unwatch(ports, owner, &users).await?;
         }
-        Ok(ServerFrame::Presence(presence_update(&present)))
+        Ok(ServerFrame::Presence(presence_update(&shown(&present))))
     }
 }
 

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tidings_domain::{ids::Sender, ports::BoxFuture};
+use tidings_domain::{
+    ids::Sender,
+    ports::BoxFuture,
+    rate::{SEARCHES_PER_USER, take},
+};
 use tidings_fn_indexer::index_of;
 use tidings_index::Room;
 use tidings_protocol::{ErrorCode, convert};
@@ -14,7 +18,7 @@ use tidings_search::{
     finding::{FindError, FindPorts, find},
     index::Index,
 };
-use tidings_store::{DynamoAnnotations, DynamoConversations, DynamoLog, DynamoPersonal, DynamoRules};
+use tidings_store::{DynamoAnnotations, DynamoBuckets, DynamoConversations, DynamoLog, DynamoPersonal, DynamoRules};
 
 /// The function.
 pub struct Search {
@@ -25,6 +29,7 @@ pub struct Search {
     annotations: DynamoAnnotations,
     personal: DynamoPersonal,
     rules: DynamoRules,
+    buckets: DynamoBuckets,
 }
 
 impl Search {
@@ -38,6 +43,7 @@ impl Search {
             annotations: adapters.annotations()?,
             personal: adapters.personal()?,
             rules: adapters.rules()?,
+            buckets: adapters.buckets()?,
         })
     }
 
@@ -51,6 +57,7 @@ impl Search {
 
     async fn search(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
         let wanted = convert::search_request(|name| request.query(name))?;
+        take(&self.buckets, &SystemClock, &SEARCHES_PER_USER.of_user(&caller.user)).await?;
         let ports = FindPorts {
             index: self.index.as_ref(),
             log: &self.log,
@@ -72,7 +79,7 @@ impl Function for Search {
     fn call(&self, event: Value) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let request = HttpRequest::parse(event)?;
-            Ok(self.answer(&request).await.unwrap_or_else(HttpAnswer::from).into_value())
+            Ok(self.answer(&request).await.unwrap_or_else(HttpAnswer::from).into_value_for(&request))
         })
     }
 

@@ -13,8 +13,8 @@ use tidings_domain::{
 };
 use tidings_gateway::ApiGateway;
 use tidings_protocol::{
-    FrameType, Hello, ServerFrame, SyncComplete,
-    convert::{hello_request, pull_request, sync_page},
+    FrameType, Hello, Pull, ServerFrame, SyncComplete,
+    convert::{hello_request, pull_answer, pull_request},
     parse_body,
 };
 use tidings_runtime::{
@@ -75,7 +75,8 @@ impl Sync {
     }
 
     async fn pull(&self, frame: &Frame<'_>) -> Result<ServerFrame, Failure> {
-        let (conversation, span, limit) = pull_request(&parse_body(frame.text)?)?;
+        let pull: Pull = parse_body(frame.text)?;
+        let (conversation, span, limit) = pull_request(&pull)?;
         let ports = ReadPorts {
             log: &self.log,
             conversations: &self.conversations,
@@ -84,7 +85,7 @@ impl Sync {
         };
         let owner = &frame.socket.owner;
         let page = page(ports, &owner.user, &conversation, span, limit).await?;
-        Ok(ServerFrame::Page(sync_page(&conversation, &page, &owner.device, SystemClock.now())))
+        Ok(pull_answer(&conversation, &page, &owner.device, SystemClock.now(), pull.encoding))
     }
 }
 

@@ -2,6 +2,10 @@
 
 /// A frame, in either direction, in bytes.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024;
+/// An answer that is shorter is not compressed, in bytes.
+pub const PACK_BYTES_MIN: usize = 4 * 1024;
+/// A frame that is sent compressed, in bytes of its text.
+pub const UNPACKED_BYTES_MAX: usize = 128 * 1024;
 /// The payload of a message, in bytes of JSON text.
 pub const PAYLOAD_BYTES_MAX: usize = 24 * 1024;
 /// Room that a frame keeps for its own fields beside the entries that it carries, in bytes.
@@ -345,6 +349,10 @@ pub const RATE_LEASES_MAX: usize = 30_000;
 /// A bucket that could not be charged is not tried again for so long, in milliseconds: many times what a try may take, for
 /// the work beside it waits as long.
 pub const RATE_RETRY_MS: u64 = 30_000;
+/// So many frames of a device are refused in [`FLOOD_WINDOW_MS`], and its socket is closed: four send windows.
+pub const FLOOD_REFUSALS_MAX: u32 = 128;
+/// See [`FLOOD_REFUSALS_MAX`]; in milliseconds.
+pub const FLOOD_WINDOW_MS: u64 = 10_000;
 
 /// Users who have reported somebody that are counted.
 pub const REPORTERS_COUNTED_MAX: usize = 10;

@@ -69,17 +69,22 @@ pub async fn presence_of(
     asker: &UserId,
     users: &[UserId],
 ) -> Result<BTreeMap<UserId, Presence>, Unavailable> {
-    presence_within(ports, asker, users, None).await
+    Ok(shown(&presence_within(ports, asker, users, None).await?))
 }
 
-/// As [`presence_of`], and of those who are in a group with the asker. Of a group that is pulled it is a sample: some of those that are
+/// What the asker is told.
+pub fn shown(known: &BTreeMap<UserId, Option<Presence>>) -> BTreeMap<UserId, Presence> {
+    known.iter().map(|(user, presence)| (user.clone(), presence.unwrap_or(Presence::UNKNOWN))).collect()
+}
+
+/// As [`presence_of`], and of those who are in a group with the asker; none of whom the asker may not know. Of a group that is pulled it is a sample: some of those that are
 /// asked for, the same at each time and others for another asker.
 pub async fn presence_within(
     ports: PresencePorts<'_>,
     asker: &UserId,
     users: &[UserId],
     via: Option<&ConversationId>,
-) -> Result<BTreeMap<UserId, Presence>, Unavailable> {
+) -> Result<BTreeMap<UserId, Option<Presence>>, Unavailable> {
     let in_group = match via {
         Some(group) => members_among(ports, asker, users, group).await?,
         None => BTreeSet::new(),
@@ -97,7 +102,7 @@ pub async fn presence_within(
             || known.iter().any(|(c, row)| c == conversation && row.last_sequence > Sequence::ZERO);
         let may_know = user == asker || (is_shown && shares);
         async move {
-            let presence = if may_know { presence_now(ports, user).await? } else { Presence::UNKNOWN };
+            let presence = if may_know { Some(presence_now(ports, user).await?) } else { None };
             Ok((user.clone(), presence))
         }
     });

@@ -24,7 +24,7 @@ use tracing::warn;
 
 use crate::{
     ids::{ConversationId, DeviceId, Sender, Timestamp, UserId},
-    limits::{RATE_LEASES_MAX, RATE_RETRY_MS},
+    limits::{FLOOD_REFUSALS_MAX, FLOOD_WINDOW_MS, RATE_LEASES_MAX, RATE_RETRY_MS},
     ports::{Clock, PortResult, Unavailable},
     send::within,
 };
@@ -64,6 +64,9 @@ pub const SENDS_PER_DEVICE: Limit = leased("sends_per_device", SECOND_US / 20, 2
 pub const SENDS_PER_CONVERSATION: Limit = leased("sends_per_conversation", SECOND_US / 2000, 4000, 64);
 /// Sockets that are opened from an address. Many people may stand behind one.
 pub const CONNECTS_PER_ADDRESS: Limit = leased("connects_per_address", SECOND_US / 50, 1000, 8);
+/// Sockets that a device opens. Exact, for it keeps out who floods; open, for it must not keep out everybody.
+pub const CONNECTS_PER_DEVICE: Limit =
+    Limit { on_failure: OnFailure::Open, ..exact("connects_per_device", 5 * SECOND_US, 60) };
 /// HTTP calls from an address.
 pub const CALLS_PER_ADDRESS: Limit = leased("calls_per_address", SECOND_US / 200, 4000, 64);
 /// HTTP calls of a user.
@@ -89,12 +92,16 @@ pub const JOINS_PER_USER: Limit = exact("joins_per_user", HOUR_US / 120, 120);
 /// Uploads that a user begins.
 pub const UPLOADS_PER_USER: Limit = exact("uploads_per_user", HOUR_US / 600, 200);
 
+/// Searches of a user.
+pub const SEARCHES_PER_USER: Limit = exact("searches_per_user", SECOND_US, 60);
+
 /// Every limit, for documents and tests.
-pub const LIMITS: [Limit; 16] = [
+pub const LIMITS: [Limit; 18] = [
     SENDS_PER_USER,
     SENDS_PER_DEVICE,
     SENDS_PER_CONVERSATION,
     CONNECTS_PER_ADDRESS,
+    CONNECTS_PER_DEVICE,
     CALLS_PER_ADDRESS,
     CALLS_PER_USER,
     TYPING_PER_DEVICE,
@@ -107,6 +114,7 @@ pub const LIMITS: [Limit; 16] = [
     INVITES_PER_USER,
     JOINS_PER_USER,
     UPLOADS_PER_USER,
+    SEARCHES_PER_USER,
 ];
 
 /// A limit of what happens all the time: it must not stop messages where its table is away.
@@ -238,6 +246,12 @@ pub fn charged(full_at_us: u64, charge: &Charge, now: Timestamp) -> Charged {
         Some(ceiling) if from - micros(now) > ceiling => Charged::Refused(full_at_us),
         _ => Charged::Taken(from.saturating_add(charge.cost_us)),
     }
+}
+
+/// What a device is charged that floods: it opens no socket for five minutes.
+pub fn penalty(device: &Sender) -> Charge {
+    let Use { limit, bucket } = CONNECTS_PER_DEVICE.of_device(device);
+    Charge { bucket, cost_us: 2 * limit.every_us * limit.burst, ceiling_us: None, seen_us: 0 }
 }
 
 /// Buckets.
@@ -422,6 +436,37 @@ impl Slowed {
     }
 }
 
+/// Refusals of devices: a function that refuses a frame has worked for it, so that who goes on sending in spite of refusals is put out.
+#[derive(Debug, Default)]
+pub struct Floods(Mutex<HashMap<(UserId, DeviceId), Flood>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Flood {
+    since: Timestamp,
+    refusals: u32,
+}
+
+impl Floods {
+    /// Counts a refusal of a device: whether its socket is to be closed. A client that keeps to its send window never comes so far.
+    pub fn refused(&self, device: &Sender, now: Timestamp) -> bool {
+        let key = (device.user.clone(), device.device.clone());
+        let mut floods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if floods.len() >= RATE_LEASES_MAX {
+            floods.clear();
+        }
+        let flood = floods.entry(key).or_insert(Flood { since: now, refusals: 0 });
+        if now.ms_since(flood.since) >= FLOOD_WINDOW_MS {
+            *flood = Flood { since: now, refusals: 0 };
+        }
+        flood.refusals += 1;
+        let is_flood = flood.refusals >= FLOOD_REFUSALS_MAX;
+        if is_flood {
+            *flood = Flood { since: now, refusals: 0 };
+        }
+        is_flood
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -517,8 +562,8 @@ mod tests {
     fn every_limit_says_what_it_is() {
         for limit in LIMITS {
             assert!(limit.burst > 0 && limit.every_us > 0 && limit.lease > 0, "{limit:?}");
-            let is_exact = limit.lease == 1;
-            assert_eq!(is_exact, limit.on_failure == OnFailure::Closed, "{limit:?}");
+            let is_closed = limit.lease == 1 && limit != CONNECTS_PER_DEVICE;
+            assert_eq!(is_closed, limit.on_failure == OnFailure::Closed, "{limit:?}");
         }
     }
 
@@ -535,6 +580,25 @@ mod tests {
         let over = Slowdown { window: 32, retry_after_ms: 0 };
         assert_eq!(slowed.after(&device, None, 32, now.plus_ms(500)), Some(over));
         assert_eq!(slowed.after(&device, None, 32, now.plus_ms(501)), None);
+    }
+
+    #[test]
+    fn who_goes_on_in_spite_of_refusals_is_put_out_and_who_waits_is_not() {
+        let floods = Floods::default();
+        let device = Sender { user: UserId::parse("a").unwrap(), device: DeviceId::parse("d").unwrap() };
+        let other = Sender { device: DeviceId::parse("e").unwrap(), ..device.clone() };
+        let now = Timestamp(1_000);
+        for _ in 1..FLOOD_REFUSALS_MAX {
+            assert!(!floods.refused(&device, now));
+        }
+        assert!(!floods.refused(&other, now), "each device is counted by itself");
+        assert!(floods.refused(&device, now.plus_ms(FLOOD_WINDOW_MS - 1)));
+        assert!(!floods.refused(&device, now.plus_ms(FLOOD_WINDOW_MS - 1)), "it begins anew");
+        let full_at_us = micros(now) + penalty(&device).cost_us;
+        assert_eq!(CONNECTS_PER_DEVICE.wait_ms(full_at_us, now), 305_000);
+        // As many refusals, spread over more time.
+        let patient = (0..u64::from(FLOOD_REFUSALS_MAX) * 2).map(|at| now.plus_ms(at * FLOOD_WINDOW_MS / 64));
+        assert!(patient.into_iter().all(|at| !floods.refused(&other, at)));
     }
 
     proptest! {

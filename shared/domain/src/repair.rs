@@ -82,7 +82,6 @@ async fn repair_conversation(
         if entry.content.is_withheld { sender_has(entry) } else { reached.is_some_and(|at| at >= entry.sequence) }
     };
     let was_fanned_out = |entry: &Entry| has_reached(entry) && is_in_ring(&members, entry);
-    let end = entries.last().map(|e| (e.sequence, e.state.membership_version));
     let laggards = if is_pulled { Vec::new() } else { live_laggards(ports, &members, &entries).await? };
     let missing = entries.into_iter().filter(|e| !was_fanned_out(e)).collect();
     for entries in rows_of(missing) {
@@ -90,9 +89,7 @@ async fn repair_conversation(
         let conversation = conversation.clone();
         ports.bus.publish(&StreamRecord::Appended { conversation, entries, reached: Vec::new() }).await?;
     }
-    for (user, (last_sequence, membership_version)) in laggards.into_iter().zip(end.iter().copied().cycle()) {
-        let conversation = conversation.clone();
-        let behind = StreamRecord::Behind { conversation, user, last_sequence, membership_version };
+    for behind in laggards {
         ports.bus.publish(&behind).await?;
     }
     Ok(())
@@ -112,17 +109,29 @@ fn is_in_ring(members: &[Member], entry: &Entry) -> bool {
     is_past_it || ring.contains(RingEntry::of(entry.message_id(), entry.sequence))
 }
 
-/// Recipients who are connected and have not acknowledged an entry that the durable lane is done with.
+/// Recipients who are connected and have not acknowledged an entry that the durable lane is done with: each with the last entry that is
+/// for them, for of another they are not to know.
 async fn live_laggards(
     ports: RepairPorts<'_>,
     members: &[Member],
     entries: &[Entry],
-) -> Result<Vec<UserId>, Unavailable> {
+) -> Result<Vec<StreamRecord>, Unavailable> {
     let is_behind = |m: &&Member| {
         let seen = |e: &&Entry| e.sequence <= m.last_sequence && e.sequence > m.delivered_up_to;
         entries.iter().filter(seen).any(|e| e.sender.user != m.user && e.is_for(&m.user))
     };
     let laggards: Vec<UserId> = members.iter().filter(is_behind).map(|m| m.user.clone()).collect();
     let live = live_sessions(ports.sessions, &laggards, ports.clock.now()).await?;
-    Ok(laggards.into_iter().filter(|user| live.iter().any(|s| s.owner.user == *user)).collect())
+    let connected = laggards.into_iter().filter(|user| live.iter().any(|s| s.owner.user == *user));
+    Ok(connected.filter_map(|user| behind(user, entries)).collect())
+}
+
+fn behind(user: UserId, entries: &[Entry]) -> Option<StreamRecord> {
+    let last = entries.iter().rfind(|entry| entry.is_for(&user))?;
+    Some(StreamRecord::Behind {
+        conversation: last.conversation.clone(),
+        user,
+        last_sequence: last.sequence,
+        membership_version: last.state.membership_version,
+    })
 }

@@ -103,14 +103,14 @@ pub struct WatchPorts<'a> {
 pub async fn watch(
     ports: WatchPorts<'_>,
     session: &Session,
-    known: &BTreeMap<UserId, Presence>,
+    known: &BTreeMap<UserId, Option<Presence>>,
     via: Option<&ConversationId>,
 ) -> Result<(), Unavailable> {
     let now = ports.presence.clock.now();
     let session = Session { expires_at: now.plus_ms(PRESENCE_WATCH_SECONDS * 1000), ..session.clone() };
     let watcher = Watcher { session, via: via.cloned() };
-    let watched =
-        known.iter().filter(|(user, presence)| **presence != Presence::UNKNOWN && **user != watcher.session.owner.user);
+    let others = known.iter().filter(|(user, _)| **user != watcher.session.owner.user);
+    let watched = others.filter_map(|(user, presence)| Some((user, (*presence)?)));
     try_join_all(watched.map(|(user, presence)| {
         let watcher = &watcher;
         async move {

@@ -69,6 +69,20 @@ impl HttpRequest {
         bearer(&self.headers)
     }
 
+    /// Whether the answer may be compressed by gzip.
+    pub fn accepts_gzip(&self) -> bool {
+        self.header("accept-encoding").is_some_and(|accepted| {
+            accepted.split(',').any(|coding| {
+                let mut parts = coding.split(';').map(str::trim);
+                let name = parts.next().unwrap_or_default();
+                // A weight of zero is a refusal.
+                let is_refused = parts
+                    .any(|weight| weight.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0)));
+                name.eq_ignore_ascii_case("gzip") && !is_refused
+            })
+        })
+    }
+
     /// A query parameter; an empty one counts as absent.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query_string_parameters.as_ref()?.get(name).map(String::as_str).filter(|value| !value.is_empty())

@@ -37,6 +37,12 @@ impl World {
         due.into_iter().map(|queued| queued.look).collect()
     }
 
+    /// Who watches a user, in place of who did.
+    pub fn set_watchers(&self, user: &UserId, watchers: Vec<Watcher>) {
+        let keyed = watchers.into_iter().map(|w| ((w.session.place(), w.session.owner.clone()), w)).collect();
+        self.state().watching.watchers.insert(user.clone(), keyed);
+    }
+
     /// When the next look is due; none where none waits.
     pub fn next_look_at(&self) -> Option<Timestamp> {
         self.state().watching.looks.iter().map(|look| look.at).min()

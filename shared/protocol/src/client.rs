@@ -10,6 +10,7 @@ use crate::{
     Kind, MessageDelete, MessageEdit, MessagePin, MessageReact, MessageVote, Payload,
     error::{ErrorCode, ParseError},
     keys::{MailAck, MessageCommit},
+    packed::Encoding,
     schema::types,
 };
 
@@ -287,6 +288,9 @@ pub struct Pull {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = limits::PULL_LIMIT_MAX))]
     pub limit: Option<u64>,
+    /// The answer may be `packed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
 }
 
 /// `presence.heartbeat`

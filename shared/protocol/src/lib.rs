@@ -17,6 +17,7 @@ pub mod keys;
 pub mod media;
 pub mod messages;
 pub mod mls;
+mod packed;
 mod payload;
 pub mod personal;
 pub mod schema;
@@ -29,6 +30,7 @@ pub use client::{
     parse_body,
 };
 pub use error::{ErrorCode, ErrorFrame, ParseError};
+pub use packed::{Encoding, Packed, gzip};
 pub use payload::Payload;
 pub use server::{
     ConversationSettings, ConversationUpdated, DeviceChanged, Draft, FlowControl, Kind, MessageEvent, MessageHidden,

@@ -11,6 +11,7 @@ use crate::{
     client::parse_body,
     error::{ErrorFrame, ParseError},
     keys::{KeysLow, MailNew},
+    packed::{Encoding, Packed},
     schema::types,
 };
 
@@ -81,6 +82,8 @@ server_frames! {
     FlowControl(FlowControl) = "flow_control",
     /// The answer to a pull.
     Page(SyncPage) = "sync.page",
+    /// Another frame, compressed.
+    Packed(Packed) = "packed",
     /// All that was missed has been said.
     SyncComplete(SyncComplete) = "sync.complete",
     /// A frame failed.
@@ -190,6 +193,9 @@ pub struct SessionReady {
     /// No larger frames.
     #[schemars(with = "types::Count")]
     pub max_frame_bytes: u64,
+    /// How answers may be compressed, if they are asked for so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encodings: Vec<Encoding>,
     /// Come back, with jitter, before this moment; ms since the epoch.
     #[schemars(with = "types::Timestamp")]
     pub reconnect_before: u64,

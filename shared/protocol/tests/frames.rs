@@ -5,19 +5,28 @@
 use proptest::prelude::*;
 use tidings_domain::{
     history::Page,
-    ids::{DeviceId, Sender, Sequence, Timestamp, UserId},
+    ids::{ConversationId, DeviceId, Sender, Sequence, Timestamp, UserId},
     limits::{ENVELOPE_BYTES_MAX, MENTIONS_MAX, PAYLOAD_BYTES_MAX, SEQUENCE_MAX},
     log::ConversationState,
     notice::Notice,
 };
 use tidings_protocol::{
-    ClientFrame, ErrorCode, FRAME_BYTES_MAX, FrameHeader, Kind, MessageSend, Payload, ServerFrame,
-    convert::{notice_frame, send_request, sync_page},
+    ClientFrame, Encoding, ErrorCode, FRAME_BYTES_MAX, FrameHeader, Kind, MessageSend, Payload, ServerFrame, SyncPage,
+    convert::{notice_frame, pull_answer, send_request},
     parse_body,
 };
 
 fn sender() -> Sender {
     Sender { user: UserId::parse(&"u".repeat(64)).unwrap(), device: DeviceId::parse(&"d".repeat(64)).unwrap() }
+}
+
+/// The page of the answer to a pull.
+fn unpacked(answer: ServerFrame) -> SyncPage {
+    match answer {
+        ServerFrame::Page(page) => page,
+        ServerFrame::Packed(packed) => unpacked(ServerFrame::parse(&packed.unpack().unwrap()).unwrap().unwrap()),
+        other => panic!("a {} answers a pull", other.frame_type()),
+    }
 }
 
 /// JSON text of about this many bytes: of plain characters, of such that take four bytes, or escapes.
@@ -89,9 +98,15 @@ proptest! {
             let frame = notice_frame(&Notice::Entry(Box::new(entry.clone())), reader, Timestamp(0));
             prop_assert!(frame.to_text(None).len() <= FRAME_BYTES_MAX);
             let page = Page { entries: vec![entry.clone(); 2], next: entry.sequence, has_more: false };
-            let page = sync_page(&entry.conversation, &page, reader, Timestamp(0));
-            prop_assert!(!page.messages.is_empty());
-            prop_assert!(ServerFrame::Page(page).to_text(Some(&reply_to)).len() <= FRAME_BYTES_MAX);
+            for encoding in [None, Some(Encoding::Gzip)] {
+                let answer = pull_answer(&entry.conversation, &page, reader, Timestamp(0), encoding);
+                prop_assert!(answer.to_text(Some(&reply_to)).len() <= FRAME_BYTES_MAX);
+                let is_packed = matches!(answer, ServerFrame::Packed(_));
+                let unpacked = unpacked(answer);
+                prop_assert!(!unpacked.messages.is_empty());
+                let has_ciphertext = unpacked.messages.iter().any(|m| m.epoch.is_some() || m.envelope.is_some());
+                prop_assert!(!(is_packed && has_ciphertext), "ciphertext is sent as it is");
+            }
         }
     }
 
@@ -101,4 +116,45 @@ proptest! {
         prop_assert_eq!(parse_body::<MessageSend>(&text).unwrap(), send);
         prop_assert_eq!(FrameHeader::parse(&text).is_ok(), text.len() <= FRAME_BYTES_MAX);
     }
+}
+
+/// A hundred entries of a conversation of two, each with so long a text of words.
+fn hundred(epoch: u64) -> Page {
+    let sender = sender();
+    let conversation = ConversationId::direct(sender.user.clone(), UserId::parse("v").unwrap());
+    let entries = (1..=100).map(|sequence| {
+        const WORDS: [&str; 12] =
+            ["bob", "comes", "at", "noon", "with", "the", "papers", "and", "a", "bottle", "of", "wine"];
+        let place = |n: u64| usize::try_from((sequence * 7919 + n * n * 31) % 12).unwrap();
+        let words: Vec<&str> = (0..120).map(|n| WORDS[place(n)]).collect();
+        let send = MessageSend {
+            conversation_id: conversation.to_string(),
+            client_msg_id: sequence.to_string(),
+            payload: Payload::of(&words.join(" ").into()),
+            ..MessageSend::default()
+        };
+        let state = ConversationState { epoch, membership_version: Sequence(0), indexes_text: false };
+        send_request(&sender, send).unwrap().draft.entry_at(Sequence(sequence), Timestamp(1), state)
+    });
+    Page { entries: entries.collect(), next: Sequence(100), has_more: false }
+}
+
+#[test]
+fn a_long_page_is_packed_for_who_reads_that_and_has_more_in_fewer_bytes() {
+    let reader = DeviceId::parse("d").unwrap();
+    let page = hundred(0);
+    let conversation = page.entries[0].conversation.clone();
+    let answer = |page: &Page, encoding| pull_answer(&conversation, page, &reader, Timestamp(1), encoding);
+    let (plain, packed) = (answer(&page, None), answer(&page, Some(Encoding::Gzip)));
+    assert!(matches!(plain, ServerFrame::Page(_)) && matches!(packed, ServerFrame::Packed(_)));
+    let (plain_bytes, packed_bytes) = (plain.to_text(None).len(), packed.to_text(None).len());
+    let (plain, packed) = (unpacked(plain), unpacked(packed));
+    assert!(plain.has_more && !packed.has_more, "{} and {}", plain.messages.len(), packed.messages.len());
+    assert_eq!(packed.messages[..plain.messages.len()], plain.messages);
+    assert_eq!((packed.messages.len(), packed.next), (100, 100));
+    assert!(packed_bytes < plain_bytes, "{packed_bytes} of {plain_bytes}");
+    // Ciphertext, and what is short, go as they are.
+    assert!(matches!(answer(&hundred(3), Some(Encoding::Gzip)), ServerFrame::Page(_)));
+    let short = Page { entries: page.entries[..2].to_vec(), ..page };
+    assert!(matches!(answer(&short, Some(Encoding::Gzip)), ServerFrame::Page(_)));
 }

@@ -9,12 +9,8 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use tidings_auth::{IssuerUrl, KeySets, TokenVerifier};
-<<<<<<< HEAD
 use tidings_blobs::S3Blobs;
-use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsPreviewQueue, SqsPushQueue};
-=======
 use tidings_bus::{FailureQueue, KinesisBus, KinesisIngest, SqsLooks, SqsPreviewQueue, SqsPushQueue};
->>>>>>> f019029 (Tell those who watch a user that the user has come or gone)
 use tidings_gateway::ApiGateway;
 use tidings_media::{Cdn, S3Objects};
 use tidings_opensearch::OpenSearch;

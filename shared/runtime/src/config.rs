@@ -21,11 +21,7 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-<<<<<<< HEAD
-pub const VARIABLES: [&str; 54] = [
-=======
-pub const VARIABLES: [&str; 51] = [
->>>>>>> f019029 (Tell those who watch a user that the user has come or gone)
+pub const VARIABLES: [&str; 55] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",

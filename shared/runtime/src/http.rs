@@ -1,12 +1,18 @@
 //! Answers to calls of the HTTP API (payload format 2.0).
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tidings_protocol::{ErrorCode, ErrorFrame, ServerFrame};
+use tidings_domain::limits::PACK_BYTES_MIN;
+use tidings_events::HttpRequest;
+use tidings_protocol::{ErrorCode, ErrorFrame, ServerFrame, gzip};
 
 use crate::failure::Failure;
 
 const JSON: &str = "application/json";
+
+/// Fields that stand where there is ciphertext. In JSON text no string holds a quote that is not escaped.
+const OF_CIPHERTEXT: [&str; 2] = ["\"epoch\":", "\"envelope\":"];
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +54,21 @@ impl HttpAnswer {
     /// 200 with a stream of events.
     pub fn event_stream(body: String) -> Self {
         Self { status: 200, body: Some(body), content_type: "text/event-stream", retry_after_ms: None }
+    }
+
+    /// As [`Self::into_value`]; a long text without ciphertext is compressed for who reads that.
+    pub fn into_value_for(mut self, request: &HttpRequest) -> Value {
+        let is_worth_it =
+            |body: &&String| body.len() >= PACK_BYTES_MIN && !OF_CIPHERTEXT.iter().any(|field| body.contains(field));
+        let long = self.body.as_ref().filter(|_| request.accepts_gzip()).filter(is_worth_it);
+        // A writer in memory does not fail; were that ever wrong, the text goes as it is.
+        let Some(packed) = long.and_then(|body| gzip(body).ok()) else { return self.into_value() };
+        self.body = Some(STANDARD.encode(packed));
+        let mut value = self.into_value();
+        value["isBase64Encoded"] = true.into();
+        value["headers"]["content-encoding"] = "gzip".into();
+        value["headers"]["vary"] = "accept-encoding".into();
+        value
     }
 
     /// The answer as API Gateway wants it.

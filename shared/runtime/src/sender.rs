@@ -8,7 +8,7 @@ use tidings_domain::{
     notice::Notice,
     personal::{PersonalPorts, hide},
     ports::{BoxFuture, Clock, Gateway},
-    rate::{Leases, LimitError, RateLimited, Settlement, Slowed, settle, uses_of_send},
+    rate::{Buckets, Floods, Leases, LimitError, RateLimited, Settlement, Slowed, penalty, settle, uses_of_send},
     send::{
         AnswerTo, Draft, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, TargetRef, Windows, send, send_about,
     },
@@ -25,7 +25,7 @@ use tidings_store::{
     DynamoAbuse, DynamoBuckets, DynamoConversations, DynamoDevices, DynamoLog, DynamoMedia, DynamoPersonal,
     DynamoSessions,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     aws::Adapters,
@@ -53,6 +53,7 @@ pub struct MessageSender {
     spam: Spam,
     leases: Leases,
     slowed: Slowed,
+    floods: Floods,
     send_window: u32,
     express_sockets_max: usize,
     races_lost_max: u32,
@@ -78,6 +79,7 @@ impl MessageSender {
             spam: config::spam_rules()?,
             leases: Leases::default(),
             slowed: Slowed::default(),
+            floods: Floods::default(),
             send_window: config::session_terms()?.send_window,
             express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
             races_lost_max: config::number("RACES_LOST_MAX", 0, APPEND_ATTEMPTS_MAX - 1)?,
@@ -184,8 +186,14 @@ impl MessageSender {
         let conversation = request.draft.conversation.clone();
         let sender = request.draft.sender.clone();
         let uses = uses_of_send(&sender, &conversation);
-        let settlements = self.leases.admit(&uses, SystemClock.now())?;
         let socket = request.answer_to.as_ref().map(|answer_to| answer_to.socket.clone());
+        let settlements = match self.leases.admit(&uses, SystemClock.now()) {
+            Ok(settlements) => settlements,
+            Err(limited) => {
+                Box::pin(self.refused(socket.as_ref())).await;
+                return Err(limited.into());
+            }
+        };
         // Charged beside the work, so that it takes no time. What is let in by now is let in.
         let (outcome, ()) =
             join(self.append_admitted(request, about), Box::pin(self.charge(socket.as_ref(), &settlements))).await;
@@ -223,6 +231,22 @@ impl MessageSender {
         // Whoever is not told is refused with a time to come back.
         if let Err(error) = self.gateway.post(&socket.session(now, 0), &Notice::Slower(slower)).await {
             info!(%error, "not told to slow down");
+        }
+    }
+
+    /// Puts a device out that sends on whatever it is answered, for some minutes.
+    async fn refused(&self, socket: Option<&Socket>) {
+        let Some(socket) = socket else { return };
+        let now = SystemClock.now();
+        if !self.floods.refused(&socket.owner, now) {
+            return;
+        }
+        info!("a device floods: put out");
+        let (charge, session) = (penalty(&socket.owner), socket.session(now, 0));
+        // What fails here is tried again, for a device that stays goes on.
+        let (charged, closed) = join(self.buckets.charge(&charge, now), self.gateway.close(&session)).await;
+        if let Err(error) = charged.map(drop).and(closed) {
+            warn!(%error, "a device that floods was not put out");
         }
     }
 

@@ -14,9 +14,9 @@ use tidings_domain::{
     sessions::Socket,
 };
 use tidings_protocol::{
-    Ack, ClientFrame, DeleteFor, ErrorFrame, FRAME_BYTES_MAX, FrameHeader, FrameType, Heartbeat, Hello, MessageDelete,
-    MessageEdit, MessagePin, MessageReact, MessageSend, MessageVote, ParseError, Payload, PresenceUsers, Pull, Read,
-    ServerFrame, TypingNow, convert,
+    Ack, ClientFrame, DeleteFor, Encoding, ErrorFrame, FRAME_BYTES_MAX, FrameHeader, FrameType, Heartbeat, Hello,
+    MessageDelete, MessageEdit, MessagePin, MessageReact, MessageSend, MessageVote, ParseError, Payload, PresenceUsers,
+    Pull, Read, ServerFrame, TypingNow, convert,
     keys::{MailAck, MessageCommit},
     parse_body,
 };
@@ -321,7 +321,15 @@ pub(crate) fn seeds() -> Vec<Seed> {
                 message_id: Some(message_id),
             }),
         ),
-        ("pull", ClientFrame::Pull(Pull { conversation_id: conversation_id.clone(), since: 3, limit: Some(10) })),
+        (
+            "pull",
+            ClientFrame::Pull(Pull {
+                conversation_id: conversation_id.clone(),
+                since: 3,
+                limit: Some(10),
+                encoding: Some(Encoding::Gzip),
+            }),
+        ),
         ("heartbeat", ClientFrame::Heartbeat(Heartbeat { active: true })),
         ("subscribe", ClientFrame::Subscribe(users.clone())),
         ("unsubscribe", ClientFrame::Unsubscribe(users)),

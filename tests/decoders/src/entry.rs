@@ -9,7 +9,7 @@ use tidings_domain::{
     stream::StreamRecord,
 };
 use tidings_events::entries_of_image;
-use tidings_protocol::{FRAME_BYTES_MAX, ServerFrame, convert};
+use tidings_protocol::{Encoding, FRAME_BYTES_MAX, MessageNew, ServerFrame, convert};
 use tidings_record::{EntryRecord, from_stream, to_stream};
 
 /// Kinesis takes no larger record.
@@ -31,6 +31,15 @@ pub(crate) fn widest_id() -> String {
 pub(crate) fn fits(frame: &ServerFrame, reply_to: Option<&str>) {
     let bytes = frame.to_text(reply_to).len();
     assert!(bytes <= FRAME_BYTES_MAX, "a {} of {bytes} bytes", frame.frame_type());
+}
+
+/// The messages of the answer to a pull; none where it is something else.
+fn messages(answer: &ServerFrame) -> Vec<MessageNew> {
+    match answer {
+        ServerFrame::Page(page) => page.messages.clone(),
+        ServerFrame::Packed(packed) => messages(&ServerFrame::parse(&packed.unpack().unwrap()).unwrap().unwrap()),
+        _ => Vec::new(),
+    }
 }
 
 /// The stream's record and the log's row of some entries read back as the entries.
@@ -64,9 +73,11 @@ pub(crate) fn fits_frames(entry: &Entry) {
             let seen = entry.clone().as_read_at(now);
             fits(&convert::notice_frame(&Notice::Entry(Box::new(seen.clone())), reader, now), None);
             let page = Page { entries: vec![seen; 3], next: entry.sequence, has_more: true };
-            let page = convert::sync_page(&entry.conversation, &page, reader, now);
-            assert!(!page.messages.is_empty(), "a page always goes on");
-            fits(&ServerFrame::Page(page), Some(&widest_id()));
+            for encoding in [None, Some(Encoding::Gzip)] {
+                let answer = convert::pull_answer(&entry.conversation, &page, reader, now, encoding);
+                assert!(!messages(&answer).is_empty(), "a page always goes on");
+                fits(&answer, Some(&widest_id()));
+            }
             expired_is_empty(entry, reader, now);
         }
     }

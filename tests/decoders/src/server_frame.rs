@@ -1,9 +1,10 @@
 //! What the service says, as a client reads it: written, a frame reads back, with `replyTo` and without.
 
+use tidings_domain::limits::UNPACKED_BYTES_MAX;
 use tidings_protocol::{
-    ConversationSettings, ConversationUpdated, DeviceChanged, Draft, ErrorCode, ErrorFrame, FlowControl, Kind,
-    MessageEvent, MessageHidden, MessageNew, MessageSent, Payload, PresenceOk, PresenceState, PresenceUpdate, Receipt,
-    ServerFrame, SessionReady, SyncComplete, SyncPage, Typing, UserPresence,
+    ConversationSettings, ConversationUpdated, DeviceChanged, Draft, Encoding, ErrorCode, ErrorFrame, FlowControl,
+    Kind, MessageEvent, MessageHidden, MessageNew, MessageSent, Packed, Payload, PresenceOk, PresenceState,
+    PresenceUpdate, Receipt, ServerFrame, SessionReady, SyncComplete, SyncPage, Typing, UserPresence,
     keys::{KeysLow, MailNew},
 };
 
@@ -17,6 +18,11 @@ pub(crate) fn check(data: &[u8]) -> bool {
     assert_eq!(again, frame);
     assert_eq!(again.to_text(None), written);
     assert_eq!(frame.frame_type(), again.frame_type());
+    if let ServerFrame::Packed(packed) = &frame
+        && let Ok(text) = packed.unpack()
+    {
+        assert!(text.len() <= UNPACKED_BYTES_MAX);
+    }
 
     let answer = read(&frame.to_text(Some("7")));
     match answer {
@@ -123,6 +129,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         heartbeat_seconds: 240,
         send_window: 32,
         max_frame_bytes: 32_768,
+        encodings: vec![Encoding::Gzip],
         reconnect_before: ts + 6_600_000,
         server_ts: ts,
     };
@@ -156,6 +163,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ServerFrame::KeysLow(KeysLow { count: 3 }),
         ServerFrame::DeviceChanged(DeviceChanged { user_id, device_id, change: "added".into() }),
         ServerFrame::FlowControl(FlowControl { window: 4, retry_after_ms: 500 }),
+        ServerFrame::Packed(Packed::pack(&ServerFrame::Page(page.clone()).to_text(None)).unwrap()),
         ServerFrame::Page(page),
         ServerFrame::SyncComplete(SyncComplete { conversations: 2, resume_token: Some("AAAA".into()) }),
         ServerFrame::Error(error),

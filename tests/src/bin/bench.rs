@@ -11,7 +11,7 @@ use std::{
 
 use clap::Parser;
 use serde_json::{Value, json};
-use tidings_tests::{Socket, Stack, User, cold_start::init_time, direct, message, repository};
+use tidings_tests::{Socket, Stack, User, cold_start::init_time, direct, flood, message, repository};
 
 /// The function whose init is the largest that a message waits for.
 const COLD_HANDLER: &str = "send";
@@ -27,6 +27,12 @@ struct Arguments {
     /// The artifact whose cold start is measured; target/lambda/bootstrap/bootstrap is what is deployed to AWS.
     #[arg(long)]
     artifact: Option<PathBuf>,
+    /// So many devices flood, and nothing else is measured: what ten notice who chat meanwhile.
+    #[arg(long, value_name = "DEVICES")]
+    flood: Option<usize>,
+    /// For how long they flood.
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    flood_seconds: u64,
     /// One JSON object in place of the table.
     #[arg(long)]
     json: bool,
@@ -59,6 +65,9 @@ impl Times {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments = Arguments::parse();
+    if let Some(flooders) = arguments.flood {
+        return measure_flood(flooders, Duration::from_secs(arguments.flood_seconds), arguments.json).await;
+    }
     let (alice, bob) = (User::new("alice"), User::new("bob"));
     let conversation = direct(&alice, &bob);
     let (mut a, mut b) = (alice.connect("a").await, bob.connect("b").await);
@@ -92,10 +101,49 @@ async fn main() {
     }
 }
 
+/// Prints what those notice who chat: their latencies as ratios to those of the same run while nobody flooded.
+async fn measure_flood(flooders: usize, flood: Duration, json: bool) {
+    let outcome = flood::run(flood::Plan { flooders, pairs: 5, quiet: Duration::from_secs(30), flood }).await;
+    let quiet = Times::of(outcome.quiet);
+    let row = |name: &str, times: Vec<Duration>| {
+        if times.is_empty() { Value::Null } else { Times::of(times).row(name, &quiet) }
+    };
+    let rows = [
+        quiet.row("quiet (baseline)", &quiet),
+        row("while they are connected", outcome.flooded),
+        row("when they are out", outcome.after),
+    ];
+    let until_out = outcome.until_out.map(|time| time.as_secs_f64());
+    let (taken, refused, shut_out) = (outcome.taken, outcome.refused, outcome.shut_out);
+    if json {
+        let counts = json!({ "taken": taken, "refused": refused, "shutOut": shut_out, "untilOutS": until_out });
+        return println!("{}", json!({ "flooders": flooders, "latency": rows, "flood": counts }));
+    }
+    println!("5 pairs chat, {flooders} devices flood; send to delivered, ms");
+    print_rows(&rows);
+    println!();
+    println!("of the flood: {taken} messages taken, {refused} refused, {shut_out} handshakes refused");
+    match until_out {
+        Some(seconds) => println!("all of them out after {seconds:.0} s"),
+        None => println!("not all of them were out in the end"),
+    }
+}
+
 fn print_table(messages: usize, rows: &[Value], cold: &Value, artifact: &str) {
     println!("{messages} messages, 1:1, both connected; ms");
+    print_rows(rows);
+    println!();
+    println!(
+        "cold start of {COLD_HANDLER}: init {:.1} ms (p95 {:.1}), {} bytes, {artifact}",
+        cold["initP50Ms"].as_f64().unwrap(),
+        cold["initP95Ms"].as_f64().unwrap(),
+        cold["bytes"]
+    );
+}
+
+fn print_rows(rows: &[Value]) {
     println!("{:<24} {:>8} {:>8} {:>8} {:>14}", "", "p50", "p95", "p99", "p50 / baseline");
-    for row in rows {
+    for row in rows.iter().filter(|row| !row.is_null()) {
         let number = |name: &str| row[name].as_f64().unwrap();
         println!(
             "{:<24} {:>8.1} {:>8.1} {:>8.1} {:>14.2}",
@@ -106,13 +154,6 @@ fn print_table(messages: usize, rows: &[Value], cold: &Value, artifact: &str) {
             number("p50ToBaseline")
         );
     }
-    println!();
-    println!(
-        "cold start of {COLD_HANDLER}: init {:.1} ms (p95 {:.1}), {} bytes, {artifact}",
-        cold["initP50Ms"].as_f64().unwrap(),
-        cold["initP95Ms"].as_f64().unwrap(),
-        cold["bytes"]
-    );
 }
 
 async fn heartbeat(socket: &mut Socket) -> Duration {

@@ -233,6 +233,7 @@ async fn the_list_is_paged_and_goes_on_where_it_ended() {
         "muted": false,
         "pinned": false,
         "archived": false,
+        "request": true,
         "lastTs": latest_first[0]["lastTs"],
         "lastMessage": latest_first[0]["lastMessage"],
     });

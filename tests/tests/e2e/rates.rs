@@ -1,12 +1,16 @@
 //! Rate limits, each at its edge: a bucket with one token left lets one in, and refuses the next with a time to come back.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use tidings_domain::limits::FLOOD_REFUSALS_MAX;
 use tidings_domain::rate::{
     CALLS_PER_USER, GROUPS_PER_USER, INVITES_PER_USER, JOINS_PER_USER, KEY_TAKES_PER_TARGET, KEY_TAKES_PER_USER, Limit,
-    SENDS_PER_DEVICE, UPLOADS_PER_USER,
+    SEARCHES_PER_USER, SENDS_PER_DEVICE, UPLOADS_PER_USER,
 };
-use tidings_tests::{Answer, User, announced, direct, dynamodb, encoded, message, now_ms, png};
+use tidings_tests::{Answer, Opening, User, announced, direct, dynamodb, encoded, message, now_ms, png};
+use tokio_tungstenite::tungstenite::Message;
 
 /// Functions of one kind that the local AWS may have at work, each with a lease.
 const FUNCTIONS_MAX: u64 = 64;
@@ -38,13 +42,14 @@ async fn what_is_rare_is_limited_exactly() {
     let nowhere = format!("{}.{}", "x".repeat(22), group.trim_start_matches("g:"));
     let upload = announced(&direct(&alice, &bob), "image/png", &png("limited"));
     let pair = format!("{}#{}", alice.id, bob.id);
-    let cases: [(Limit, &str, Method, String, Value); 7] = [
+    let cases: [(Limit, &str, Method, String, Value); 8] = [
         (GROUPS_PER_USER, &alice.id, Method::POST, "/groups".into(), json!({ "title": "Crew", "members": [] })),
         (INVITES_PER_USER, &alice.id, Method::POST, invites, json!({})),
         (JOINS_PER_USER, &alice.id, Method::GET, format!("/invites/{}", encoded(&nowhere)), Value::Null),
         (JOINS_PER_USER, &alice.id, Method::POST, format!("/invites/{}", encoded(&nowhere)), json!({})),
         (KEY_TAKES_PER_USER, &alice.id, Method::GET, keys.clone(), Value::Null),
         (KEY_TAKES_PER_TARGET, &pair, Method::GET, keys, Value::Null),
+        (SEARCHES_PER_USER, &alice.id, Method::GET, "/search?q=crew".into(), Value::Null),
         (UPLOADS_PER_USER, &alice.id, Method::POST, "/media/presign".into(), upload),
     ];
     for (limit, subject, method, path, body) in cases {
@@ -99,7 +104,26 @@ async fn a_device_that_floods_is_slowed_and_then_refused() {
     assert!(slower["retryAfterMs"].as_u64().unwrap() > 0, "{slower}");
     // What was refused is not in the log.
     assert_eq!(alice.http("b").log(&notes).await.len() as u64, let_in);
+    // Who goes on all the same is put out: after so many refusals of one function.
+    let most = FUNCTIONS_MAX * u64::from(FLOOD_REFUSALS_MAX);
+    let mut on = 0;
+    while socket.send_raw(Message::text(message(&notes, &format!("on{on}"), "flood").to_string())).await && on < most {
+        on += 1;
+        // As fast as answers come, so that the local AWS has no queue of thousands.
+        if on % 16 == 0 {
+            socket.unread("");
+            if socket.is_closed() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    socket.closed().await;
     socket.forget();
+    assert!(on < most, "it was put out before");
+    let again = Opening::with_token(alice.token(), "a").open().await.map(drop);
+    assert_eq!(again, Err(500), "and is out for some minutes");
+    alice.connect("c").await;
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Coming back: the drain after a hello, pulls, heartbeats, presence. Promise 6.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tidings_tests::{
-    Device, Socket, User, direct, dynamodb, eventually, get_item, member_key, message, now_ms, seed_conversation,
-    seed_log, seeded_payload,
+    Device, Socket, User, direct, dynamodb, encoded, eventually, get_item, member_key, message, now_ms,
+    seed_conversation, seed_log, seeded_payload,
 };
 
 fn drained(frames: &[Value]) -> Vec<u64> {
@@ -247,6 +249,34 @@ async fn a_page_is_cut_where_a_frame_ends() {
         }
     }
     assert_eq!(pages, [vec![1], vec![2], vec![3, 4, 5, 6]]);
+
+    // Who reads compressed answers gets all of it at once, and the same, on either way.
+    let frame = json!({ "type": "sync.pull", "conversationId": conversation, "since": 0, "encoding": "gzip" });
+    let packed = b.ask(frame).await;
+    assert_eq!((&packed["type"], &packed["encoding"]), (&json!("packed"), &json!("gzip")), "{packed}");
+    let page = gunzip(&STANDARD.decode(packed["frame"].as_str().unwrap()).unwrap());
+    assert_eq!((page["messages"].as_array().unwrap().len(), &page["hasMore"]), (6, &json!(false)));
+    let http = bob.http("b");
+    let path = format!("/conversations/{}/messages?limit=100", encoded(&conversation));
+    let plain = http.raw(&path, None).await;
+    let (headers, bytes) = http.raw(&path, Some("br, gzip;q=0.5")).await;
+    assert_eq!(
+        (headers["content-encoding"].as_bytes(), headers["vary"].as_bytes()),
+        (&b"gzip"[..], &b"accept-encoding"[..])
+    );
+    assert!(bytes.len() * 10 < plain.1.len(), "{} of {} bytes", bytes.len(), plain.1.len());
+    let plain_page: Value = serde_json::from_slice(&plain.1).unwrap();
+    assert_eq!(gunzip(&bytes), plain_page);
+    assert_eq!(plain_page["messages"], page["messages"]);
+    for (headers, _) in [plain, http.raw(&path, Some("gzip;q=0")).await, http.raw("/settings", Some("gzip")).await] {
+        assert_eq!(headers.get("content-encoding"), None, "not asked for, or too short");
+    }
+    let odd = json!({ "type": "sync.pull", "conversationId": conversation, "since": 0, "encoding": "zip" });
+    assert_eq!(b.ask(odd).await["details"]["field"], "encoding");
+}
+
+fn gunzip(bytes: &[u8]) -> Value {
+    serde_json::from_reader(GzDecoder::new(bytes)).unwrap()
 }
 
 async fn session(device: Device<'_>) -> Value {

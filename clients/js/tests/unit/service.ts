@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import type { LogEntry, ServerFrame, SocketLike } from "../../src/index.ts";
 import { CONVERSATION, entry, ready } from "./support.ts";
 
@@ -9,6 +10,8 @@ export class Service {
   socketsHang = false;
   sockets: FakeSocket[] = [];
   calls: string[] = [];
+  /** Those that pages were asked for in. */
+  readonly encodings: unknown[] = [];
   marks: string[] = [];
 
   append(clientMsgId: string, payload: unknown): LogEntry {
@@ -89,6 +92,13 @@ export class FakeSocket implements SocketLike {
       } else if (frame.type === "message.send") {
         const { messageId, sequence } = this.service.append(frame.clientMsgId, frame.payload);
         this.say({ ...frame, type: "message.sent", messageId, sequence, ts: 1, duplicate: false, replyTo: frame.id });
+      } else if (frame.type === "sync.pull") {
+        const messages = this.service.log.filter((one) => one.sequence > frame.since);
+        const page = { type: "sync.page", conversationId: CONVERSATION, messages, next: this.service.log.length, hasMore: false };
+        this.service.encodings.push(frame.encoding);
+        if (frame.encoding !== "gzip") return this.say({ ...page, replyTo: frame.id } as ServerFrame);
+        const packed = gzipSync(JSON.stringify(page)).toString("base64");
+        this.say({ type: "packed", encoding: "gzip", frame: packed, replyTo: frame.id } as ServerFrame);
       } else if (frame.type === "message.ack" || frame.type === "message.read") {
         this.service.marks.push(`${frame.type} ${frame.upTo}`);
       }

@@ -14,6 +14,6 @@ export function entry(sequence: number, more: Partial<LogEntry> = {}): LogEntry 
 export function ready(more: object = {}): ServerFrame {
   return {
     type: "session.ready", userId: "alice", deviceId: "web", resumeToken: "token", heartbeatSeconds: 60, sendWindow: 2,
-    maxFrameBytes: 32768, reconnectBefore: 6_600_000, serverTs: 0, replyTo: "hello", ...more,
+    maxFrameBytes: 32768, encodings: ["gzip"], reconnectBefore: 6_600_000, serverTs: 0, replyTo: "hello", ...more,
   } as ServerFrame;
 }

@@ -56,6 +56,7 @@ impl Engine {
                     return drop(reply.send(Err(RequestError::NotConnected)));
                 }
                 let id = self.requests.open(Waiter::Page(reply), now);
+                let pull = Pull { encoding: self.encoding(), ..pull };
                 self.write(&ClientFrame::Pull(pull), Some(&id));
             }
             Command::Watch { users, on, reply } => self.watch(users, on, reply, now),

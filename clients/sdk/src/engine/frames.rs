@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tidings_protocol::{
-    ErrorFrame, MessageNew, MessageSent, SEQUENCE_MAX, ServerFrame, SessionReady, SyncPage, UserPresence, convert,
+    ErrorFrame, MessageNew, MessageSent, Packed, ParseError, SEQUENCE_MAX, ServerFrame, SessionReady, SyncPage,
+    UserPresence, convert,
 };
 use tokio::sync::oneshot;
 
@@ -76,6 +77,11 @@ fn is_sound(frame: &ServerFrame) -> bool {
     }
 }
 
+/// The frame that another one carries; none where its type is of a later version.
+fn unpacked(packed: &Packed) -> Result<Option<ServerFrame>, ParseError> {
+    ServerFrame::parse(&packed.unpack()?)
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -92,10 +98,18 @@ impl Engine {
             // API Gateway's own errors have no type: {"message": "Internal server error", …}.
             Err(error) => return tracing::warn!(%error, text, "not a frame"),
         };
+        let reply_to = serde_json::from_str::<Answer>(text).ok().and_then(|answer| answer.reply_to);
+        let frame = match frame {
+            ServerFrame::Packed(packed) => match unpacked(&packed) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return tracing::debug!("a packed frame of a later version"),
+                Err(error) => return tracing::warn!(%error, "not a packed frame"),
+            },
+            frame => frame,
+        };
         if !is_sound(&frame) {
             return tracing::warn!(text, "a frame of what no conversation has");
         }
-        let reply_to = serde_json::from_str::<Answer>(text).ok().and_then(|answer| answer.reply_to);
         match frame {
             ServerFrame::Ready(session) => self.ready(session, now),
             ServerFrame::New(message) => self.message(message, now),
@@ -136,6 +150,7 @@ impl Engine {
             ServerFrame::Mail(mail) => self.events.push_back(Event::Mail(mail)),
             ServerFrame::KeysLow(low) => self.events.push_back(Event::KeysLow(low)),
             ServerFrame::DeviceChanged(changed) => self.events.push_back(Event::DeviceChanged(changed)),
+            ServerFrame::Packed(_) => tracing::warn!("a frame packed twice"),
         }
     }
 

@@ -281,7 +281,7 @@ fn errors_find_whom_they_concern() {
     assert!(matches!(engine.next_event(), Some(Event::SendFailed { client_msg_id, .. }) if client_msg_id == "c1"));
 
     let (reply, mut answer) = oneshot::channel();
-    let pull = Pull { conversation_id: CONVERSATION.into(), since: 0, limit: None };
+    let pull = Pull { conversation_id: CONVERSATION.into(), since: 0, limit: None, encoding: None };
     engine.command(Command::Pull { pull: pull.clone(), reply }, ms(1_000));
     let id = written(&mut engine)[0]["id"].clone();
     engine.frame(&error(json!({"replyTo": id})), ms(1_000));

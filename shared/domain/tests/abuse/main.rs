@@ -24,6 +24,7 @@ use tidings_domain::{
     reports::{Commitments, Ground, ReportError, ReportPorts, ReportRequest, report},
     send::{Draft, KnownTails, Outcome, Refusal, SendError, SendPorts, SendTerms, TargetRef},
     strangers::{Gate, Spam},
+    stream::StreamRecord,
     sync::{ListCursor, list},
 };
 use tidings_memory::World;
@@ -74,9 +75,13 @@ async fn what_the_blocked_send_is_answered_and_goes_to_nobody() {
     // Nothing in bob's list tells of it, and no heartbeat or drain.
     let summaries = list(sync_ports(&world), &bob.user, &ListCursor::default(), 20).await.unwrap().conversations;
     assert_eq!((summaries[0].unread, summaries[0].member.last_sequence), (1, Sequence(2)));
-    // Repair is content: nothing is published again.
+    // Repair is content: nothing is published again. Who is told that there is more is told of what is for them.
     tidings_domain::repair::repair(repair_ports(&world), world.log(&chat)).await;
-    assert_eq!(world.take_published(), []);
+    let told = world.take_published().into_iter().map(|record| match record {
+        StreamRecord::Behind { user, last_sequence, .. } => (user, last_sequence),
+        other => panic!("published again: {other:?}"),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(alice.user.clone(), Sequence(3)), (bob.user.clone(), Sequence(2))]);
     // Alice's other devices have it, and a resend is found.
     let again = send(&world, &message(&alice, &chat, "are you there?")).await.unwrap();
     assert!(again.duplicate);

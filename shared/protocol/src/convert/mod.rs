@@ -62,9 +62,9 @@ pub use self::personal::{
 };
 pub use self::search::{search_page, search_request};
 use crate::{
-    Ack, ConversationUpdated, ErrorCode, ErrorFrame, FlowControl, Hello, Kind, MessageEvent, MessageHidden, MessageNew,
-    MessageSend, MessageSent, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers, Pull, Read, Receipt,
-    ServerFrame, SessionReady, SyncPage, Typing, TypingNow, UserPresence,
+    Ack, ConversationUpdated, Encoding, ErrorCode, ErrorFrame, FlowControl, Hello, Kind, MessageEvent, MessageHidden,
+    MessageNew, MessageSend, MessageSent, Packed, ParseError, Payload, PresenceState, PresenceUpdate, PresenceUsers,
+    Pull, Read, Receipt, ServerFrame, SessionReady, SyncPage, Typing, TypingNow, UserPresence,
     http::{ConversationPage, ConversationSummary, Marks, MessagePage, ReceiptCounts, ReceiptStatus, Receipts},
     keys::KeysLow,
 };
@@ -485,6 +485,7 @@ pub fn notice_frame(notice: &Notice, reader: &DeviceId, now: Timestamp) -> Serve
             heartbeat_seconds: ready.heartbeat_seconds,
             send_window: ready.send_window,
             max_frame_bytes: limits::FRAME_BYTES_MAX as u64,
+            encodings: vec![Encoding::Gzip],
             reconnect_before: ready.reconnect_before.0,
             server_ts: ready.now.0,
         }),
@@ -532,9 +533,47 @@ fn receipt_frame(receipt: &DomainReceipt) -> ServerFrame {
     }
 }
 
-/// `sync.page`, cut where it would not fit a frame. One entry always fits.
-pub fn sync_page(conversation: &ConversationId, page: &Page, reader: &DeviceId, now: Timestamp) -> SyncPage {
-    let mut room = limits::FRAME_BYTES_MAX - limits::MESSAGE_FRAME_OVERHEAD_BYTES;
+/// The answer to `sync.pull`: as many entries as fit a frame. Where the client reads `encoding`, a page that is long and has no
+/// ciphertext is packed, and has more of them.
+pub fn pull_answer(
+    conversation: &ConversationId,
+    page: &Page,
+    reader: &DeviceId,
+    now: Timestamp,
+    encoding: Option<Encoding>,
+) -> ServerFrame {
+    // Text of the most bytes is tried first, and less where it does not become small enough.
+    let rooms = [limits::UNPACKED_BYTES_MAX, limits::UNPACKED_BYTES_MAX / 2, limits::FRAME_BYTES_MAX];
+    let packed = encoding.and_then(|Encoding::Gzip| {
+        rooms.into_iter().find_map(|room| packed_page(sync_page(conversation, page, reader, now, room)))
+    });
+    let plain = || ServerFrame::Page(sync_page(conversation, page, reader, now, limits::FRAME_BYTES_MAX));
+    packed.unwrap_or_else(plain)
+}
+
+/// The page, packed; none where that is not worth it, where it does not fit a frame, and where there is ciphertext.
+fn packed_page(page: SyncPage) -> Option<ServerFrame> {
+    if page.messages.iter().any(|message| message.epoch.is_some() || message.envelope.is_some()) {
+        return None;
+    }
+    let text = ServerFrame::Page(page).to_text(None);
+    if text.len() < limits::PACK_BYTES_MIN {
+        return None;
+    }
+    // A writer in memory does not fail; were that ever wrong, the page goes as it is.
+    let packed = Packed::pack(&text).ok()?;
+    let room = limits::FRAME_BYTES_MAX - limits::MESSAGE_FRAME_OVERHEAD_BYTES;
+    (packed.frame.len() < room.min(text.len())).then_some(ServerFrame::Packed(packed))
+}
+
+fn sync_page(
+    conversation: &ConversationId,
+    page: &Page,
+    reader: &DeviceId,
+    now: Timestamp,
+    bytes_max: usize,
+) -> SyncPage {
+    let mut room = bytes_max - limits::MESSAGE_FRAME_OVERHEAD_BYTES;
     let mut messages = Vec::new();
     for entry in &page.entries {
         let message = message_new(entry, reader, now);

@@ -166,7 +166,7 @@ proptest! {
                 }
                 Step::Pull(conversation) => {
                     let conversation_id = CONVERSATIONS[conversation].to_owned();
-                    let pull = Pull { conversation_id, since: 0, limit: None };
+                    let pull = Pull { conversation_id, since: 0, limit: None, encoding: None };
                     engine.command(Command::Pull { pull, reply: oneshot::channel().0 }, now);
                 }
                 Step::List(list) => {
