@@ -9,7 +9,7 @@ import type { Rollout } from './environments.js';
 export const ALIAS = 'live';
 
 /** Alarms that undo a rollout: those of what users notice. Alarms of cost, and slow ones, do not. */
-export const ROLLBACK_ALARMS = /(BurnFastShort|Failures|Lag)Alarm$/;
+export const ROLLBACK_ALARMS = /(BurnFastShort|SentLatency|Failures|Lag)Alarm$/;
 
 /** Where a function is named as what is called, by the type of the resource. */
 const CALLS: Readonly<Record<string, string>> = {
@@ -59,9 +59,9 @@ export function rollOut(stack: Stack, rollout: Rollout): void {
   }
 }
 
-/** Burn rates first: they are what the promise is measured by. */
+/** Burn rates first: they are what the promise is measured by; and how long senders wait, which everybody notices. */
 function rank(name: string): number {
-  return name.includes('Burn') ? 0 : name.endsWith('FailuresAlarm') ? 1 : 2;
+  return /Burn|SentLatency/.test(name) ? 0 : name.endsWith('FailuresAlarm') ? 1 : 2;
 }
 
 function nameOf(construct: IConstruct): string {

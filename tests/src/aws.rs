@@ -41,6 +41,12 @@ pub async fn get_item(table: &str, key: Value) -> Value {
     dynamodb("GetItem", table, json!({ "Key": key, "ConsistentRead": true })).await["Item"].take()
 }
 
+/// A call of CloudWatch Logs.
+pub(crate) async fn logs_call(action: &str, body: &Value) -> Value {
+    let answer = call(&format!("Logs_20140328.{action}"), "application/x-amz-json-1.1", body).await;
+    answer.unwrap_or_else(|error| panic!("{action} {body}: {error}"))
+}
+
 /// Calls a function of the stack, named as its folder, and answers what it answers.
 pub async fn invoke(function: &str, event: &Value) -> Value {
     let url = format!("{}/2015-03-31/functions/tidings-{function}/invocations", Stack::get().endpoint_url);

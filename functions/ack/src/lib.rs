@@ -5,9 +5,11 @@ use std::sync::Arc;
 use futures_util::future::join;
 use tidings_bus::KinesisBus;
 use tidings_domain::{
+    conversation::Watermark,
     ports::{BoxFuture, Clock, Mailboxes},
     rate::{Leases, TYPING_PER_DEVICE, settle},
     receipts::{ReceiptPorts, raise},
+    signals::{Metric, measure},
     typing::{TypingPorts, typing},
 };
 use tidings_gateway::ApiGateway;
@@ -90,7 +92,12 @@ impl FrameHandler for Ack {
                 clock: &SystemClock,
                 aggregate_members: self.aggregate_members,
             };
-            raise(ports, &frame.socket.owner, &conversation, mark, at).await?;
+            let raised = raise(ports, &frame.socket.owner, &conversation, mark, at).await?;
+            // What waited for a device that was away says nothing of the service.
+            let live = raised.filter(|r| mark == Watermark::Delivered && r.appended_at >= frame.socket.connected_at);
+            if let Some(raised) = live {
+                measure(Metric::DeliveredMs, raised.at.ms_since(raised.appended_at));
+            }
             Ok(None)
         })
     }

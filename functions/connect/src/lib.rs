@@ -8,6 +8,7 @@ use tidings_domain::{
     bans::OpenSockets,
     limits::SOCKET_LIFE_SECONDS,
     ports::{BoxFuture, Clock, Devices},
+    signals::{Metric, measure},
 };
 use tidings_runtime::{
     Adapters, Function, FunctionError, SystemClock, WebSocketEvent, answer_nothing,
@@ -43,6 +44,7 @@ impl Function for Connect {
             let (noted, opened) = join(self.devices.touch(&socket.owner, now), self.sessions.note_open(&open)).await;
             let is_welcome = noted.and_then(|is_welcome| opened.map(|()| is_welcome));
             let is_welcome = is_welcome.map_err(|error| FunctionError::Failed(tidings_runtime::error_chain(&error)))?;
+            measure(Metric::Connected, u64::from(is_welcome));
             // It was revoked, or its user banned, since the authorizer looked.
             Ok(if is_welcome { answer_nothing() } else { json!({ "statusCode": 403 }) })
         })

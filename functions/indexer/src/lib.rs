@@ -12,6 +12,7 @@ use tidings_domain::{
     ids::ConversationId,
     log::Entry,
     ports::{BoxFuture, Clock, Unavailable},
+    signals::{Metric, measure},
     stream::StreamRecord,
 };
 use tidings_index::{Room, ShardedIndex};
@@ -23,7 +24,6 @@ use tidings_search::{
     indexing::{IndexingPorts, index, is_indexed},
 };
 use tidings_store::{DynamoConversations, DynamoLog, DynamoMedia};
-use tidings_telemetry::Times;
 use tracing::info;
 
 /// The index for search: in OpenSearch where one is named, else in object storage, of which a process keeps what there
@@ -71,8 +71,7 @@ impl Indexer {
         match index(ports, &entries).await {
             Ok(changes) => {
                 let now = SystemClock.now();
-                let lags = entries.iter().map(|entry| now.ms_since(entry.ts));
-                Times::of("IndexLag", lags).write();
+                entries.iter().for_each(|entry| measure(Metric::IndexedMs, now.ms_since(entry.ts)));
                 info!(changes, "indexed");
                 BTreeMap::new()
             }

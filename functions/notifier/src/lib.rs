@@ -8,6 +8,7 @@ use tidings_domain::{
     limits::PUSH_RETRY_SECONDS_MAX,
     ports::BoxFuture,
     push::{Notified, PushPorts, notify, retry_after_seconds},
+    signals::{Metric, measure, measure_reason},
 };
 use tidings_push::PushServices;
 use tidings_runtime::{
@@ -16,7 +17,6 @@ use tidings_runtime::{
     error_chain, queued_pushes,
 };
 use tidings_store::{DynamoConversations, DynamoDevices, DynamoLog, DynamoRules};
-use tidings_telemetry::Counts;
 use tracing::{error, info, warn};
 
 /// The function.
@@ -83,16 +83,16 @@ impl Notifier {
     }
 }
 
-fn count(counts: &mut Counts, settled: Option<Notified>) {
+fn count(settled: Option<Notified>) {
     let devices = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     match settled {
-        None => counts.add("PushFailed", "Function", "notifier", 1),
-        Some(Notified::Sent(count)) => counts.add("PushSent", "Function", "notifier", devices(count)),
+        None => measure(Metric::PushFailed, 1),
+        Some(Notified::Sent(count)) => measure(Metric::PushSent, devices(count)),
         Some(Notified::Woken(count, reason)) => {
-            counts.add("PushWoken", "Function", "notifier", devices(count));
-            counts.add("PushDropped", "Reason", reason.name(), 1);
+            measure(Metric::PushWoken, devices(count));
+            measure_reason(Metric::PushDropped, 1, reason.name());
         }
-        Some(Notified::Dropped(reason)) => counts.add("PushDropped", "Reason", reason.name(), 1),
+        Some(Notified::Dropped(reason)) => measure_reason(Metric::PushDropped, 1, reason.name()),
     }
 }
 
@@ -101,11 +101,7 @@ impl Function for Notifier {
         Box::pin(async move {
             let pushes = queued_pushes(event)?;
             let settled = join_all(pushes.iter().map(|push| self.settle(push))).await;
-            let mut counts = Counts::default();
-            for outcome in &settled {
-                count(&mut counts, *outcome);
-            }
-            counts.write();
+            settled.iter().copied().for_each(count);
             let again = pushes.iter().zip(&settled).filter(|(_, settled)| settled.is_none());
             let again: Vec<Value> = again.map(|(push, _)| json!({ "itemIdentifier": push.id })).collect();
             Ok(json!({ "batchItemFailures": again }))

@@ -8,8 +8,8 @@ use tidings_runtime::{Adapters, config, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tidings_telemetry::start(&config::text("LOG_LEVEL")?);
     let handler = config::text("_HANDLER")?;
+    tidings_telemetry::start(config::telemetry(&handler)?);
     let adapters = Adapters::load(&handler).await;
     match handler.as_str() {
         "previews" => run(Arc::new(Previews::build(&adapters)?)).await,

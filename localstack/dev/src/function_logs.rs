@@ -43,17 +43,25 @@ impl Reader {
 
     /// The lines that were not told yet, of all functions, in order of time.
     pub(crate) fn next(&mut self) -> Result<Vec<String>> {
+        Ok(self.next_events()?.iter().map(|(name, event)| line(name, event)).collect())
+    }
+
+    /// The lines that were not told yet and are a JSON object, of all functions, in order of time.
+    pub(crate) fn next_objects(&mut self) -> Result<Vec<Value>> {
+        let objects =
+            self.next_events()?.into_iter().filter_map(|(_, event)| serde_json::from_str(&event.message).ok());
+        Ok(objects.filter(Value::is_object).collect())
+    }
+
+    fn next_events(&mut self) -> Result<Vec<(String, Event)>> {
         let mut lines = Vec::new();
         for function in self.functions.clone() {
-            for event in self.new_events(&function)? {
-                if !is_platform_line(&event.message) {
-                    lines.push((event.timestamp, line(&function.name, &event)));
-                }
-            }
+            let events = self.new_events(&function)?.into_iter().filter(|event| !is_platform_line(&event.message));
+            lines.extend(events.map(|event| (function.name.clone(), event)));
         }
         // A stable sort keeps the order within one function.
-        lines.sort_by_key(|(timestamp, _)| *timestamp);
-        Ok(lines.into_iter().map(|(_, line)| line).collect())
+        lines.sort_by_key(|(_, event)| event.timestamp);
+        Ok(lines)
     }
 
     fn new_events(&mut self, function: &Function) -> Result<Vec<Event>> {

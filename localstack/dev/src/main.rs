@@ -33,8 +33,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, capacity, chaos, dlq, down, fuzz, logs, push, recovery, reset, serve_oidc, simulate,
-    status as status_command, test, up,
+    bench, capacity, chaos, dlq, down, fuzz, logs, metrics, push, recovery, reset, serve_oidc, simulate,
+    status as status_command, test, trace, up,
 };
 use crate::failure::Failure;
 use crate::paths::Paths;
@@ -64,6 +64,10 @@ enum Command {
     Token(commands::token::Args),
     /// Show what the functions logged.
     Logs(logs::Args),
+    /// Show the way of a message through the functions, from its sender to whoever has read it.
+    Trace(trace::Args),
+    /// Show what the functions have measured.
+    Metrics(metrics::Args),
     /// Wipe all data and deploy again.
     Reset,
     /// Run every test against the stack.
@@ -117,6 +121,8 @@ fn run(command: Command, paths: &Paths) -> failure::Result<()> {
         Command::Status(args) => status_command::run(paths, &args),
         Command::Token(args) => commands::token::run(paths, &args),
         Command::Logs(args) => logs::run(paths, &args),
+        Command::Trace(args) => trace::run(paths, &args),
+        Command::Metrics(args) => metrics::run(paths, &args),
         Command::Reset => reset::run(paths),
         Command::Test(args) => test::run(paths, &args),
         Command::Bench(args) => bench::run(paths, &args),

@@ -31,6 +31,7 @@ use crate::{
     ring::RingEntry,
     send::{post_or_remove, within},
     session::Session,
+    signals::{Metric, Stage, is_heard, measure, stage},
     stream::{Receipt, StreamRecord},
 };
 
@@ -146,11 +147,33 @@ async fn fan_out_conversation(
     ports: FanoutPorts<'_>,
     announce_max: usize,
     conversation: &ConversationId,
-    mut work: Work,
+    work: Work,
 ) -> Result<(), Unavailable> {
+    let from = ports.clock.now();
+    let told = if is_heard() { work.entries.len() } else { 0 };
+    let entries = work.entries.values().take(told);
+    let places: Vec<_> = entries.map(|(e, _)| (e.message_id(), e.sequence, e.ts)).collect();
+    let sockets = fan_out_work(ports, announce_max, conversation, work).await?;
+    let to = ports.clock.now();
+    for (message, sequence, appended_at) in places {
+        measure(Metric::FanoutMs, to.ms_since(appended_at));
+        let note = sockets.map_or_else(|| "announced".to_owned(), |count| format!("{count} sockets"));
+        stage(message, sequence, Stage::FannedOut, from, to, &note);
+    }
+    Ok(())
+}
+
+/// Fans out, and tells to how many sockets; none where it was announced.
+async fn fan_out_work(
+    ports: FanoutPorts<'_>,
+    announce_max: usize,
+    conversation: &ConversationId,
+    mut work: Work,
+) -> Result<Option<usize>, Unavailable> {
     let members = members(ports, conversation, &work).await?;
     if let Some(reach) = members.settled_reach() {
-        return pulled::fan_out_pulled(ports, announce_max, conversation, reach, work).await;
+        pulled::fan_out_pulled(ports, announce_max, conversation, reach, work).await?;
+        return Ok(None);
     }
     let (pulled_since, reach) = (members.pulled_since, members.reach);
     let audience = audience(conversation, members, &work);
@@ -160,7 +183,8 @@ async fn fan_out_conversation(
         // before are pushed as ever: rows that are beyond them would not be filed.
         (Some(since), reach) if work.end().last_sequence >= since => {
             advance(ports, conversation, &users, reach, PULLED_BUCKET, &mut work).await?;
-            return pulled::begin(ports, conversation, since, &users, &work).await;
+            pulled::begin(ports, conversation, since, &users, &work).await?;
+            return Ok(None);
         }
         // Just became pushed: up to the reach every ring is complete, so the rows may be moved from there.
         (None, Some(reach)) if !work.entries.is_empty() => {
@@ -193,10 +217,11 @@ async fn fan_out_conversation(
         }
         None => false,
     });
-    match failure {
-        Some(error) => Err(error),
-        None => queue_pushes(ports, conversation, &work, &audience, &sessions, now).await,
+    if let Some(error) = failure {
+        return Err(error);
     }
+    queue_pushes(ports, conversation, &work, &audience, &sessions, now).await?;
+    Ok(Some(sessions.len()))
 }
 
 /// Puts the Welcomes of commits into mailboxes: before the commit is told, which says that there is one.

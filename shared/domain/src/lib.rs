@@ -48,6 +48,7 @@ pub mod schedule;
 pub mod send;
 pub mod sequencer;
 pub mod sessions;
+pub mod signals;
 pub mod strangers;
 pub mod sync;
 pub mod timers;

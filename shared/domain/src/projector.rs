@@ -12,6 +12,7 @@ use crate::{
     media::{self, ErasePorts, Media, Objects},
     ports::{Clock, Log, Unavailable},
     reports::{Commitments, commit},
+    signals::{Metric, Stage, measure, stage},
     timers::{Timer, Timers},
 };
 
@@ -59,9 +60,13 @@ pub async fn project(
     stream::iter(works)
         .map(|(conversation, entries)| async move {
             for entry in &entries {
+                let from = ports.clock.now();
                 if let Err(error) = project_one(ports, entry).await {
                     return Some((conversation, error));
                 }
+                let to = ports.clock.now();
+                measure(Metric::ProjectedMs, to.ms_since(entry.ts));
+                stage(entry.message_id(), entry.sequence, Stage::Projected, from, to, "");
             }
             None
         })

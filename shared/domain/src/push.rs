@@ -21,6 +21,7 @@ use crate::{
     },
     quiet::UserSettings,
     session::Device,
+    signals::{Stage, stage},
     sync::unread_total,
 };
 
@@ -307,14 +308,31 @@ pub enum Notified {
 /// Sends a queued push, or finds why not. May be repeated: a device that was told is not told again.
 /// Where a service did not answer for a device, the others have been told, and it is to come again.
 pub async fn notify(ports: PushPorts<'_>, job: &PushJob) -> Result<Notified, Unavailable> {
-    let user = &job.user;
-    let read = (entry_of(ports, job), ports.conversations.standing(&job.conversation, user));
+    let from = ports.clock.now();
+    let read = (entry_of(ports, job), ports.conversations.standing(&job.conversation, &job.user));
     let (entry, standing) = try_join(read.0, read.1).await?;
     let Some(entry) = entry else { return Ok(Notified::Dropped(Dropped::NoMessage)) };
+    let notified = notify_of(ports, job, &entry, &standing).await?;
+    let note = match notified {
+        Notified::Sent(devices) => format!("{devices} devices"),
+        Notified::Woken(devices, reason) => format!("{devices} devices woken: {}", reason.name()),
+        Notified::Dropped(reason) => format!("dropped: {}", reason.name()),
+    };
+    stage(entry.message_id(), entry.sequence, Stage::Pushed, from, ports.clock.now(), &note);
+    Ok(notified)
+}
+
+async fn notify_of(
+    ports: PushPorts<'_>,
+    job: &PushJob,
+    entry: &Entry,
+    standing: &Standing,
+) -> Result<Notified, Unavailable> {
+    let user = &job.user;
     let (settings, is_blocked) = ports.rules.rules_for(user, &entry.sender.user).await?;
     let now = ports.clock.now();
     let member = standing.member.as_ref();
-    let facts = Facts { user, entry: &entry, member, settings: &settings, is_blocked, now };
+    let facts = Facts { user, entry, member, settings: &settings, is_blocked, now };
     let priority = match decide(facts) {
         Verdict::Drop(reason) => return Ok(Notified::Dropped(reason)),
         Verdict::Wake(reason) => return Ok(Notified::Woken(wake(ports, user, now).await?, reason)),

@@ -9,12 +9,13 @@ use tracing::warn;
 use crate::{
     conversation::{Member, Watermark},
     history::{ReadError, visible_from},
-    ids::{ConversationId, MessageId, Sender, Sequence, UserId},
+    ids::{ConversationId, MessageId, Sender, Sequence, Timestamp, UserId},
     limits::RECEIPTS_PAGE_MAX,
     log::Entry,
     lookup::{entry_at, entry_called},
     ports::{Bus, Clock, Consistency, Conversations, Log, PrivacyRules, Unavailable},
     privacy::{PrivacyPorts, hidden_reads},
+    signals::{Metric, Stage, is_heard, measure, stage},
     stream::{Receipt, StreamRecord},
 };
 
@@ -31,6 +32,15 @@ pub struct ReceiptPorts<'a> {
     pub clock: &'a dyn Clock,
     /// In a group of more members nobody is told of another's receipts: they are asked for.
     pub aggregate_members: u64,
+}
+
+/// A mark that has risen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// When the entry was appended.
+    pub appended_at: Timestamp,
+    /// When the mark rose.
+    pub at: Timestamp,
 }
 
 /// Where a mark is to rise to.
@@ -60,14 +70,14 @@ pub enum ReceiptError {
 }
 
 /// Raises a member's mark and tells the other members, or, in a group of many, the member's own
-/// other devices of what was read. A mark that is as high already is no error and tells nobody.
+/// other devices of what was read. A mark that is as high already is no error and tells nobody: none.
 pub async fn raise(
     ports: ReceiptPorts<'_>,
     by: &Sender,
     conversation: &ConversationId,
     mark: Watermark,
     at: MarkAt,
-) -> Result<(), ReceiptError> {
+) -> Result<Option<Raised>, ReceiptError> {
     let Reader { visible_from, is_own_alone } = reader(ports, conversation, &by.user).await?;
     let entry = match at {
         MarkAt::Sequence(sequence) => {
@@ -81,11 +91,22 @@ pub async fn raise(
     };
     let now = ports.clock.now();
     if !ports.conversations.raise(conversation, &by.user, mark, entry.sequence, now).await? {
-        return Ok(());
+        return Ok(None);
+    }
+    let raised = Some(Raised { appended_at: entry.ts, at: now });
+    let step = match mark {
+        Watermark::Delivered => Stage::Delivered,
+        Watermark::Read => {
+            measure(Metric::ReadMs, now.ms_since(entry.ts));
+            Stage::Read
+        }
+    };
+    if is_heard() {
+        stage(entry.message_id(), entry.sequence, step, entry.ts, now, "");
     }
     if is_own_alone && mark == Watermark::Delivered {
         // Of what was delivered not even the member's own devices are told.
-        return Ok(());
+        return Ok(raised);
     }
     let receipt = Receipt {
         conversation: conversation.clone(),
@@ -101,7 +122,7 @@ pub async fn raise(
     if let Err(error) = ports.bus.publish(&StreamRecord::Raised(receipt)).await {
         warn!(%error, %conversation, up_to = %entry.sequence, "receipt not published");
     }
-    Ok(())
+    Ok(raised)
 }
 
 /// A member whose mark is to rise.

@@ -16,6 +16,7 @@ use crate::{
     log::{Entry, rows_of},
     ports::{Bus, Clock, Consistency, Conversations, Sessions, Unavailable, live_sessions},
     ring::RingEntry,
+    signals::{Metric, Stage, measure, stage},
     stream::StreamRecord,
 };
 
@@ -86,8 +87,11 @@ async fn repair_conversation(
     let missing = entries.into_iter().filter(|e| !was_fanned_out(e)).collect();
     for entries in rows_of(missing) {
         info!(%conversation, first = ?entries.first().map(|e| e.sequence), count = entries.len(), "publishing again");
-        let conversation = conversation.clone();
+        let places: Vec<_> = entries.iter().map(|e| (e.message_id(), e.sequence)).collect();
+        let (conversation, from) = (conversation.clone(), ports.clock.now());
         ports.bus.publish(&StreamRecord::Appended { conversation, entries, reached: Vec::new() }).await?;
+        measure(Metric::Republished, places.len() as u64);
+        places.into_iter().for_each(|(m, at)| stage(m, at, Stage::Repaired, from, ports.clock.now(), ""));
     }
     for behind in laggards {
         ports.bus.publish(&behind).await?;

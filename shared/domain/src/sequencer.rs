@@ -29,6 +29,7 @@ use crate::{
         Pending, Refusal, SendAnswer, Sent, authorise, backoff_ms, check_epoch, check_pause, post_or_remove, publish,
         within,
     },
+    signals::{Metric, Stage, is_heard, measure, stage},
 };
 
 /// What the batch sequencer needs of the world.
@@ -93,6 +94,7 @@ async fn sequence_conversation(
     join(publishing, answer(ports, answers)).await;
     done?;
     info!(%conversation, count, "batch sequenced");
+    measure(Metric::Sequenced, count as u64);
     keep_hot(ports, conversation, count, hot_until).await;
     Ok(())
 }
@@ -120,6 +122,9 @@ async fn settle(
             plan.entries.is_empty() || ports.log.append(&plan.entries).await.is_ok_and(|append| append == Append::Done);
         if is_done {
             end.move_on(&plan.entries);
+            for entry in plan.entries.iter().filter(|_| is_heard()) {
+                stage(entry.message_id(), entry.sequence, Stage::Sequenced, entry.ts, ports.clock.now(), "");
+            }
             settled.answers.extend(waiting.drain(..plan.taken).zip(plan.answers));
             settled.rows.extend(Some(plan.entries).filter(|row| !row.is_empty()));
             continue;

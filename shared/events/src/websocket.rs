@@ -31,6 +31,8 @@ struct RequestContext {
     #[serde(default)]
     connected_at: u64,
     #[serde(default)]
+    request_time_epoch: u64,
+    #[serde(default)]
     authorizer: Authorizer,
 }
 
@@ -50,6 +52,11 @@ impl WebSocketEvent {
     /// The text of the frame; empty where there is none.
     pub fn text(&self) -> &str {
         self.body.as_deref().unwrap_or_default()
+    }
+
+    /// When the gateway took the frame; the beginning of time where it does not say.
+    pub fn received_at(&self) -> Timestamp {
+        Timestamp(self.request_context.request_time_epoch)
     }
 
     /// The socket. Identity comes from the authorizer's context, and from nowhere else.

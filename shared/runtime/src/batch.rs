@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tidings_bus::FailureQueue;
 use tidings_domain::chain;
-use tidings_domain::{ids::ConversationId, ports::Unavailable};
+use tidings_domain::{
+    ids::ConversationId,
+    ports::Unavailable,
+    signals::{Metric, measure},
+};
 use tidings_events::BatchAnswer;
 use tracing::error;
 
@@ -16,6 +20,8 @@ pub async fn finish_batch(
     failures: &BTreeMap<ConversationId, Unavailable>,
 ) -> Value {
     let mut again = Vec::new();
+    measure(Metric::Poison, answer.poison.len() as u64);
+    measure(Metric::Faults, u64::from(!failures.is_empty()));
     for poison in &answer.poison {
         error!(reason = poison.reason, sequence_number = poison.sequence_number, "poison record put away");
         if let Err(error) = queue.put_away(poison).await {

@@ -1,7 +1,7 @@
 //! Configuration: the environment, read once at the start. A variable that is missing or wrong
 //! stops the function before its first event, by name.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use thiserror::Error;
 use tidings_domain::{
@@ -9,6 +9,7 @@ use tidings_domain::{
     strangers::{Spam, rule_names},
     sync::SessionTerms,
 };
+use tidings_telemetry::Settings;
 
 /// A variable that is missing or wrong.
 #[derive(Debug, Error)]
@@ -21,7 +22,7 @@ pub struct ConfigError {
 }
 
 /// Every variable that any function reads: the template must set each.
-pub const VARIABLES: [&str; 55] = [
+pub const VARIABLES: [&str; 58] = [
     "LOG_TABLE",
     "CONVERSATIONS_TABLE",
     "PERSONAL_TABLE",
@@ -54,6 +55,9 @@ pub const VARIABLES: [&str; 55] = [
     "OIDC_ISSUER",
     "OIDC_AUDIENCE",
     "LOG_LEVEL",
+    "CELL",
+    "METRICS_FLUSH_SECONDS",
+    "TRACED_PER_MILLE",
     "EXPRESS_SOCKETS_MAX",
     "RACES_LOST_MAX",
     "PUSH_MEMBERS_MAX",
@@ -140,6 +144,17 @@ pub fn admin_users() -> Result<BTreeSet<UserId>, ConfigError> {
     users
         .collect::<Result<_, _>>()
         .map_err(|error| ConfigError { name: NAME, problem: format!("has no user id: {error}") })
+}
+
+/// How a function tells of itself.
+pub fn telemetry(function: &str) -> Result<Settings, ConfigError> {
+    Ok(Settings {
+        filter: text("LOG_LEVEL")?,
+        cell: text("CELL")?,
+        function: function.to_owned(),
+        flush_every: Duration::from_secs(number("METRICS_FLUSH_SECONDS", 0, 60)?),
+        traced_per_mille: number("TRACED_PER_MILLE", 0, 1000)?,
+    })
 }
 
 /// The terms of a session. A session must outlive the time between two heartbeats.

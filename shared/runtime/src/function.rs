@@ -1,12 +1,21 @@
 //! The loop: one event after another, each through one `dyn` function.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use thiserror::Error;
 use tidings_domain::chain;
-use tidings_domain::ports::BoxFuture;
+use tidings_domain::{
+    ports::BoxFuture,
+    signals::{Metric, measure},
+};
 use tidings_events::EventError;
 use tokio::time::timeout;
 use tracing::{Instrument, error, info, info_span};
@@ -45,16 +54,26 @@ pub async fn run(function: Arc<dyn Function>) -> Result<(), lambda_runtime::Erro
     if timeout(WARM_UP_MAX, function.warm_up()).await.is_err() {
         info!("not warmed up in time");
     }
+    let is_cold = AtomicBool::new(true);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let function = function.clone();
+        measure(Metric::ColdStarts, u64::from(is_cold.swap(false, Ordering::Relaxed)));
         let span = info_span!("invocation", request_id = %event.context.request_id);
         async move {
-            function.call(event.payload).await.map_err(|failure| {
-                if !matches!(failure, FunctionError::Unauthorized) {
+            let start = Instant::now();
+            let called = function.call(event.payload).await.map_err(|failure| {
+                if matches!(failure, FunctionError::Unauthorized) {
+                    measure(Metric::Refusals, 1);
+                } else {
                     error!(error = chain(&failure), "invocation failed");
+                    measure(Metric::Faults, 1);
                 }
                 Diagnostic { error_type: "TidingsError".into(), error_message: failure.to_string() }
-            })
+            });
+            measure(Metric::Invocations, 1);
+            measure(Metric::DurationMs, u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX));
+            tidings_telemetry::finish_invocation();
+            called
         }
         .instrument(span)
     }))

@@ -3,11 +3,14 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tidings_domain::limits::PACK_BYTES_MIN;
+use tidings_domain::{
+    limits::PACK_BYTES_MIN,
+    signals::{Metric, measure},
+};
 use tidings_events::HttpRequest;
 use tidings_protocol::{ErrorCode, ErrorFrame, ServerFrame, gzip};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, websocket::note_failure};
 
 const JSON: &str = "application/json";
 
@@ -73,6 +76,7 @@ impl HttpAnswer {
 
     /// The answer as API Gateway wants it.
     pub fn into_value(self) -> Value {
+        measure(Metric::Requests, 1);
         let mut headers = serde_json::Map::new();
         headers.insert("cache-control".into(), "no-store".into());
         if self.body.is_some() {
@@ -91,6 +95,7 @@ impl HttpAnswer {
 impl From<Failure> for HttpAnswer {
     fn from(failure: Failure) -> Self {
         let error: ErrorFrame = failure.into_frame();
+        note_failure(&error);
         Self {
             status: error.code.http_status(),
             retry_after_ms: error.retry_after_ms,

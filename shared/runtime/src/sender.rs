@@ -13,6 +13,7 @@ use tidings_domain::{
         AnswerTo, Draft, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, TargetRef, Windows, send, send_about,
     },
     sessions::Socket,
+    signals::{Metric, measure},
     strangers::{Gate, Spam, Strangers},
 };
 use tidings_gateway::ApiGateway;
@@ -200,8 +201,10 @@ impl MessageSender {
         let outcome = outcome?;
         let Outcome::Sent(sent) = outcome else {
             info!(%conversation, "left to the batch sequencer");
+            measure(Metric::HandedOver, 1);
             return Ok(None);
         };
+        measure(Metric::RacesLost, u64::from(sent.races_lost));
         if sent.races_lost > 0 {
             info!(races_lost = sent.races_lost, %conversation, "races lost");
         }

@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tidings_domain::{ports::BoxFuture, sessions::Socket};
+use tidings_domain::{
+    ids::{MessageId, Sequence, Timestamp},
+    ports::{BoxFuture, Clock},
+    sessions::Socket,
+    signals::{Metric, Stage, measure, stage},
+};
 use tidings_events::WebSocketEvent;
 use tidings_gateway::ApiGateway;
-use tidings_protocol::{ErrorCode, ErrorFrame, FrameHeader, FrameType, ServerFrame};
+use tidings_protocol::{ErrorCode, ErrorFrame, FrameHeader, FrameType, MessageSent, ServerFrame};
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
+    clock::SystemClock,
     config::{self, ConfigError},
     failure::Failure,
     function::{Function, FunctionError},
@@ -61,33 +67,39 @@ impl FrameFunction {
 
     async fn answer(&self, event: WebSocketEvent) -> Result<Value, FunctionError> {
         let socket = event.socket(&self.endpoint)?;
-        let text = event.text();
+        let (text, received_at) = (event.text(), event.received_at());
+        measure(Metric::Requests, 1);
         let header = match FrameHeader::parse(text) {
             Ok(header) => header,
             Err(error) => return self.refuse(&socket, error.into(), None).await,
         };
         let id = header.id.as_deref();
+        let Some(frame_type) = FrameType::parse(&header.frame_type) else {
+            let message = format!("type: there is no frame {:?}", shortened(&header.frame_type));
+            return self.refuse(&socket, ErrorFrame::of_field(ErrorCode::UnknownType, "type", message), id).await;
+        };
+        let traceparent = header.traceparent.as_deref().filter(|text| is_traceparent(text));
         let span = info_span!(
             "frame",
             frame_type = header.frame_type,
             user = %socket.owner.user,
             device = %socket.owner.device,
-            traceparent = header.traceparent,
+            traceparent,
         );
-        let Some(frame_type) = FrameType::parse(&header.frame_type) else {
-            let message = format!("type: there is no frame {:?}", shortened(&header.frame_type));
-            return self.refuse(&socket, ErrorFrame::of_field(ErrorCode::UnknownType, "type", message), id).await;
-        };
         let frame = Frame { frame_type, text, id, socket: socket.clone() };
-        match self.handler.handle(frame).instrument(span).await {
+        match self.handler.handle(frame).instrument(span.clone()).await {
+            Ok(Some(ServerFrame::Sent(sent))) => {
+                note_sent(&sent, received_at, traceparent);
+                Ok(answer_frame(&ServerFrame::Sent(sent), id))
+            }
             Ok(Some(frame)) => Ok(answer_frame(&frame, id)),
             Ok(None) => Ok(answer_nothing()),
-            Err(failure) => self.refuse(&socket, failure.into_frame(), id).await,
+            Err(failure) => self.refuse(&socket, failure.into_frame(), id).instrument(span).await,
         }
     }
 
     async fn refuse(&self, socket: &Socket, error: ErrorFrame, id: Option<&str>) -> Result<Value, FunctionError> {
-        info!(code = %error.code, reason = error.message, "refused");
+        note_failure(&error);
         match &self.refusals {
             Refusals::Answered => Ok(answer_frame(&ServerFrame::Error(error), id)),
             Refusals::Posted(gateway) => {
@@ -109,6 +121,34 @@ impl Function for FrameFunction {
     fn warm_up(&self) -> BoxFuture<'_, ()> {
         self.handler.warm_up()
     }
+}
+
+/// Measures from the gateway on: whatever a frame waits for, a cold start as well, its sender waits for.
+fn note_sent(sent: &MessageSent, received_at: Timestamp, traceparent: Option<&str>) {
+    let now = SystemClock.now();
+    // A gateway that does not say when is not measured from the beginning of time.
+    let from = if received_at == Timestamp::default() { now } else { received_at };
+    measure(Metric::SentMs, now.ms_since(from));
+    if let Ok(message) = MessageId::parse(&sent.message_id) {
+        let traceparent = traceparent.unwrap_or_default();
+        stage(message, Sequence(sent.sequence), Stage::Sent, from, now, traceparent);
+    }
+}
+
+/// Logs and counts what a client is refused, without the message: it quotes what the client said.
+pub(crate) fn note_failure(error: &ErrorFrame) {
+    let is_ours = matches!(error.code, ErrorCode::Internal | ErrorCode::Unavailable);
+    measure(if is_ours { Metric::Faults } else { Metric::Refusals }, 1);
+    info!(code = %error.code, field = error.details.as_ref().and_then(|details| details["field"].as_str()), "refused");
+}
+
+/// Whether a text has the form of a W3C trace parent: what is logged of a client's is no more than that.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() == 4
+        && parts.iter().zip([2, 32, 16, 2]).all(|(part, digits)| {
+            part.len() == digits && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
 }
 
 fn shortened(text: &str) -> String {

@@ -202,7 +202,7 @@ impl Instance {
             clock: &self.clock,
             aggregate_members: AGGREGATE_MEMBERS,
         };
-        raise(ports, by, conversation, mark, MarkAt::Sequence(up_to)).await
+        raise(ports, by, conversation, mark, MarkAt::Sequence(up_to)).await.map(drop)
     }
 
     pub(crate) async fn hello(

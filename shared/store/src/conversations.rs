@@ -18,6 +18,7 @@ use tidings_domain::{
     membership::{GroupChange, GroupView},
     ports::{ActivityKey, ActivityPage, Append, Consistency, Conversations, PortResult, Unavailable},
     ring::{Ring, RingEntry},
+    signals::{Metric, measure},
 };
 
 use crate::{
@@ -360,10 +361,10 @@ impl DynamoConversations {
         match mark {
             Watermark::Delivered => {
                 let (condition, set) =
-                    ("attribute_not_exists(dl) OR dl < :seq", "dl = :seq, act = if_not_exists(act, :act)");
-                Ok(self.raise_if(conversation, user, condition, set, up_to, act).await?.is_ok())
+                    ("attribute_not_exists(dl) OR dl < :seq", "dl = :seq, da = :now, act = if_not_exists(act, :act)");
+                Ok(self.raise_if(conversation, user, condition, set, up_to, (act, now)).await?.is_ok())
             }
-            Watermark::Read => self.raise_read(conversation, user, up_to, act).await,
+            Watermark::Read => self.raise_read(conversation, user, up_to, (act, now)).await,
         }
     }
 
@@ -375,7 +376,7 @@ impl DynamoConversations {
         conversation: &ConversationId,
         user: &UserId,
         up_to: Sequence,
-        act: Timestamp,
+        (act, now): (Timestamp, Timestamp),
     ) -> Result<bool, Unavailable> {
         let rises = "(attribute_not_exists(rd) OR rd < :seq)";
         let delivers = "(attribute_not_exists(dl) OR dl <= :seq)";
@@ -386,8 +387,12 @@ impl DynamoConversations {
             let filing = if is_filed { (files, ", act = :act") } else { ("act = :far", "") };
             let condition = format!("{rises} AND {} AND {}", dl.0, filing.0);
             let set = format!("rd = :seq{}{}", dl.1, filing.1);
-            let Err(row) = self.raise_if(conversation, user, &condition, &set, up_to, act).await? else {
-                return Ok(true);
+            let row = match self.raise_if(conversation, user, &condition, &set, up_to, (act, now)).await? {
+                Ok(before) => {
+                    measure_reading(before.as_ref(), up_to, now);
+                    return Ok(true);
+                }
+                Err(row) => row,
             };
             let Some(row) = row else { return Ok(false) };
             let number = |name| optional_number(&row, name).map(Option::unwrap_or_default);
@@ -400,7 +405,7 @@ impl DynamoConversations {
         Err(failed("raise a watermark")(StoreError::Unprocessed))
     }
 
-    /// Ok where the condition held; else the row that it was refused for.
+    /// Ok, with the row as it was before, where the condition held; else the row that it was refused for.
     async fn raise_if(
         &self,
         conversation: &ConversationId,
@@ -408,23 +413,25 @@ impl DynamoConversations {
         condition: &str,
         set: &str,
         up_to: Sequence,
-        act: Timestamp,
-    ) -> Result<Result<(), Option<Item>>, Unavailable> {
+        (act, now): (Timestamp, Timestamp),
+    ) -> Result<Result<Option<Item>, Option<Item>>, Unavailable> {
         let mut update = self
             .update(conversation, user)
             .condition_expression(allow_missing_if_direct(conversation, condition))
             .update_expression(format!("SET uid = :uid, {set}"))
             .expression_attribute_values(":uid", s(user.as_str()))
             .expression_attribute_values(":seq", n(up_to.0))
+            // Costs nothing: the row is read for the condition.
+            .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         // A value that no expression names is refused.
-        for (name, value) in [(":act", act), (":far", PULLED_BUCKET)] {
+        for (name, value) in [(":act", act), (":far", PULLED_BUCKET), (":now", now)] {
             if set.contains(name) || condition.contains(name) {
                 update = update.expression_attribute_values(name, n(value.0));
             }
         }
         match update.send().await {
-            Ok(_) => Ok(Ok(())),
+            Ok(done) => Ok(Ok(done.attributes)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(Err(refused.item.clone())),
                 _ => Err(failed("raise a watermark")(error)),
@@ -839,4 +846,15 @@ fn rings_of(item: &Item) -> Result<BTreeMap<DeviceId, Ring>, StoreError> {
         rings.insert(DeviceId::parse(device)?, Ring::new(entries));
     }
     Ok(rings)
+}
+
+/// Measures from the delivery to the reading, where what is read now is what was delivered last: of what was delivered
+/// before it the row tells no time.
+fn measure_reading(before: Option<&Item>, up_to: Sequence, now: Timestamp) {
+    let of = |name| before.and_then(|row| optional_number(row, name).ok().flatten());
+    if let (Some(delivered), Some(at)) = (of("dl"), of("da"))
+        && delivered == up_to.0
+    {
+        measure(Metric::DeliveredToReadMs, now.ms_since(Timestamp(at)));
+    }
 }

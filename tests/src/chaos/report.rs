@@ -11,7 +11,7 @@ use super::{
     marks::Marks,
     plan::Plan,
 };
-use crate::{stack::run_dev, user::now_ms};
+use crate::{logs::digest, stack::run_dev, user::now_ms};
 
 /// Log lines shown of one conversation.
 const LOG_LINES_MAX: usize = 20;
@@ -208,7 +208,9 @@ impl Outcome {
         let logs = run_dev(&["logs", "--since", "1h"]).unwrap_or_else(|failed| failed);
         for conversation in self.broken.iter().take(3) {
             let _ = writeln!(text, "\n### The last log lines of {conversation}\n\n```");
-            let lines: Vec<&str> = logs.lines().filter(|line| line.contains(conversation)).collect();
+            // Logs name it by its digest.
+            let digest = digest(conversation);
+            let lines: Vec<&str> = logs.lines().filter(|line| line.contains(&digest)).collect();
             for line in &lines[lines.len().saturating_sub(LOG_LINES_MAX)..] {
                 let _ = writeln!(text, "{line}");
             }

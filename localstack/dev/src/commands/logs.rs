@@ -23,12 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
-    let (endpoint, functions) = State::load(paths)?
-        .and_then(|state| Some((state.endpoint(), state.deployment?.functions)))
-        .ok_or_else(|| Failure::new("no stack is up").with_help("start it: `cargo dev up --detach`"))?;
-    let functions = select(functions, args.function.as_deref())?;
-    let since_ms = u64::try_from(args.since.as_millis()).unwrap_or(u64::MAX);
-    let mut reader = Reader::new(endpoint, functions, now_ms().saturating_sub(since_ms));
+    let mut reader = reader(paths, args.function.as_deref(), args.since)?;
     interrupt::listen()?;
     loop {
         for line in reader.next()? {
@@ -39,6 +34,15 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
         }
         thread::sleep(Duration::from_millis(500));
     }
+}
+
+/// A reader of the logs of one function of the stack that is up, or of all of them.
+pub(super) fn reader(paths: &Paths, function: Option<&str>, since: Duration) -> Result<Reader> {
+    let (endpoint, functions) = State::load(paths)?
+        .and_then(|state| Some((state.endpoint(), state.deployment?.functions)))
+        .ok_or_else(|| Failure::new("no stack is up").with_help("start it: `cargo dev up --detach`"))?;
+    let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    Ok(Reader::new(endpoint, select(functions, function)?, now_ms().saturating_sub(since_ms)))
 }
 
 fn select(functions: Vec<Function>, name: Option<&str>) -> Result<Vec<Function>> {

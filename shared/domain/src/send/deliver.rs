@@ -13,6 +13,7 @@ use crate::{
     notice::Notice,
     ports::{Bus, Clock, Gateway, Post, Sessions, Unavailable, live_sessions},
     session::Session,
+    signals::{Metric, Stage, is_heard, measure, stage},
     stream::StreamRecord,
 };
 
@@ -50,19 +51,28 @@ pub(crate) async fn publish(bus: &dyn Bus, clock: &dyn Clock, entries: Vec<Entry
     let Some((conversation, sequence)) = entries.first().map(|e| (e.conversation.clone(), e.sequence)) else {
         return true;
     };
+    let (count, told) = (entries.len(), if is_heard() { entries.len() } else { 0 });
+    let places: Vec<_> = entries.iter().take(told).map(|e| (e.message_id(), e.sequence)).collect();
     let record = StreamRecord::Appended { conversation: conversation.clone(), entries, reached };
+    let from = clock.now();
     let failure = match within(clock, bus.publish(&record)).await {
-        Some(Ok(())) => return true,
+        Some(Ok(())) => {
+            let to = clock.now();
+            places.into_iter().for_each(|(message, at)| stage(message, at, Stage::Published, from, to, ""));
+            return true;
+        }
         Some(Err(error)) => error.to_string(),
         None => "no answer in time".into(),
     };
     warn!(error = failure, %conversation, %sequence, "not published; the repair lane will");
+    measure(Metric::Unpublished, count as u64);
     false
 }
 
 /// Posts the entry to each session; returns the devices that could not be posted to in time.
 async fn express(ports: SendPorts<'_>, entry: &Entry, sessions: &[Session]) -> BTreeSet<Sender> {
-    let notice = Notice::Entry(Box::new(entry.clone().as_read_at(ports.clock.now())));
+    let from = ports.clock.now();
+    let notice = Notice::Entry(Box::new(entry.clone().as_read_at(from)));
     let posts = sessions.iter().map(|session| {
         let post = Box::pin(post_or_remove(ports.sessions, ports.gateway, session, &notice));
         async move {
@@ -75,7 +85,12 @@ async fn express(ports: SendPorts<'_>, entry: &Entry, sessions: &[Session]) -> B
             Some(session.owner.clone())
         }
     });
-    join_all(posts).await.into_iter().flatten().collect()
+    let missed: BTreeSet<Sender> = join_all(posts).await.into_iter().flatten().collect();
+    if !sessions.is_empty() && is_heard() {
+        let note = format!("{} of {} sockets", sessions.len() - missed.len(), sessions.len());
+        stage(entry.message_id(), entry.sequence, Stage::Express, from, ports.clock.now(), &note);
+    }
+    missed
 }
 
 /// What comes within the time that an answer may wait for delivery.
@@ -95,6 +110,7 @@ pub(crate) async fn post_or_remove(
 ) -> Result<Post, Unavailable> {
     let post = gateway.post(session, notice).await?;
     if post == Post::Gone {
+        measure(Metric::SocketsGone, 1);
         sessions.remove(&session.owner, &session.connection).await?;
     }
     Ok(post)

@@ -49,7 +49,7 @@ async fn one(world: World, (by, up_to, is_read): Wish) -> Result<(), TestCaseErr
     let result = raise(receipt_ports(&world), by, &alice_and_bob(), mark, at).await;
     let row = world.member(&alice_and_bob(), &by.user);
     match result {
-        Ok(()) => {
+        Ok(_) => {
             let row = row.unwrap();
             prop_assert!(row.delivered_up_to >= Sequence(up_to) && (!is_read || row.read_up_to >= Sequence(up_to)));
         }
