@@ -3,15 +3,13 @@
 //! Answers a policy with the identity that every later frame of the connection carries. A bad
 //! credential is 401, by the error that API Gateway wants; a revoked device is 403, by a denial.
 
-use std::fmt::Display;
-
 use futures_util::future::join;
 use serde_json::{Value, json};
 use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
 use tidings_domain::{
     ids::Sender,
     ports::{BoxFuture, Clock},
-    rate::{CONNECTS_PER_ADDRESS, CONNECTS_PER_DEVICE, Leases, settle, take},
+    rate::{CONNECTS_PER_ADDRESS, CONNECTS_PER_DEVICE, Leases, LimitError, settle, take},
 };
 use tidings_runtime::{
     Adapters, Function, FunctionError, Handshake, SystemClock,
@@ -50,8 +48,7 @@ impl Authorizer {
             return Ok(policy("Deny", &handshake.method_arn, None));
         };
         let address = address.map(|address| CONNECTS_PER_ADDRESS.of_address(address));
-        let admitted = self.leases.admit(address.as_slice(), SystemClock.now());
-        let of_address = admitted.map_err(limited)?;
+        let of_address = self.leases.admit(address.as_slice(), SystemClock.now())?;
         let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
         join(self.authorize(handshake), settling).await.0
     }
@@ -91,8 +88,11 @@ impl Function for Authorizer {
     }
 }
 
-fn limited(error: impl Display) -> FunctionError {
-    FunctionError::Failed(error.to_string())
+fn limited(error: LimitError) -> FunctionError {
+    match error {
+        LimitError::Limited(limited) => limited.into(),
+        LimitError::Unavailable(error) => FunctionError::Failed(tidings_runtime::error_chain(&error)),
+    }
 }
 
 fn policy(effect: &str, resource: &str, owner: Option<&Sender>) -> Value {

@@ -10,6 +10,7 @@ use crate::{
     limits::BAN_SETTLE_MS,
     ports::{Clock, Devices, Gateway, PortResult, Sessions, Unavailable},
     session::Session,
+    signals::{Metric, measure},
 };
 
 /// That a user is out.
@@ -76,6 +77,7 @@ pub struct BanPorts<'a> {
 /// at that moment by a function that had looked before is found by a second look.
 pub async fn ban(ports: BanPorts<'_>, user: &UserId, ban: &Ban) -> Result<usize, Unavailable> {
     ports.bans.put_ban(user, ban).await?;
+    measure(Metric::Banned, 1);
     let closed = put_out(ports, user, ban.until).await?;
     ports.clock.sleep_ms(BAN_SETTLE_MS).await;
     Ok(closed + put_out(ports, user, ban.until).await?)

@@ -98,6 +98,12 @@ metrics! {
     PushFailed Count,
     /// Pushes that were not sent, by reason.
     PushDropped Count,
+    /// What was refused because there was too much of it, by the limit.
+    RateLimited Count,
+    /// Devices that sent on whatever they were answered, and were put out.
+    FloodsPutOut Count,
+    /// Users that were banned.
+    Banned Count,
 }
 
 /// Tells a measurement.

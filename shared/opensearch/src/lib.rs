@@ -43,8 +43,8 @@ pub trait Transport: Send + Sync {
 enum OpenSearchError {
     #[error("no answer")]
     Send(#[source] SendError),
-    #[error("status {status}: {body}")]
-    Status { status: u16, body: String },
+    #[error("status {status}: {kind}")]
+    Status { status: u16, kind: String },
     #[error("an answer of another shape")]
     Shape(#[from] serde_json::Error),
     #[error("not indexed: {0}")]
@@ -71,7 +71,10 @@ impl<T: Transport> OpenSearch<T> {
         match status {
             200..300 => Ok(serde_json::from_str(&body)?),
             404 => Ok(Value::Null),
-            status => Err(OpenSearchError::Status { status, body: body.chars().take(300).collect() }),
+            status => {
+                let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+                Err(OpenSearchError::Status { status, kind: kind_of(&answer["error"]) })
+            }
         }
     }
 
@@ -121,7 +124,7 @@ impl<T: Transport> OpenSearch<T> {
             // 404: nothing was there to remove; 409: a higher version is there.
             let is_good = item["status"].as_u64().is_some_and(|s| (200..300).contains(&s) || [404, 409].contains(&s));
             if !is_good {
-                return Err(OpenSearchError::Item(item["error"].to_string()));
+                return Err(OpenSearchError::Item(kind_of(&item["error"])));
             }
         }
         Ok(())
@@ -179,6 +182,11 @@ impl<T: Transport> OpenSearch<T> {
         }
         Ok(done)
     }
+}
+
+/// Of what kind an error is. Its reason is left out: it quotes what was said, or searched for, and errors are logged.
+fn kind_of(error: &Value) -> String {
+    error["type"].as_str().unwrap_or("no kind is told").to_owned()
 }
 
 fn hex(tag: Tag) -> String {

@@ -22,6 +22,7 @@ use tidings_domain::{
     reports::ReportError,
     schedule::ScheduleError,
     send::SendError,
+    signals::{Metric, measure_reason},
     sync::SyncError,
 };
 use tidings_protocol::{
@@ -210,6 +211,7 @@ impl From<DeviceError> for Failure {
 
 impl From<RateLimited> for Failure {
     fn from(limited: RateLimited) -> Self {
+        measure_reason(Metric::RateLimited, 1, limited.limit);
         Self(Box::new(limited_frame(limited)))
     }
 }

@@ -14,7 +14,8 @@ use thiserror::Error;
 use tidings_domain::chain;
 use tidings_domain::{
     ports::BoxFuture,
-    signals::{Metric, measure},
+    rate::RateLimited,
+    signals::{Metric, measure, measure_reason},
 };
 use tidings_events::EventError;
 use tokio::time::timeout;
@@ -41,6 +42,9 @@ pub enum FunctionError {
     /// API Gateway turns exactly this message of an authorizer into 401.
     #[error("Unauthorized")]
     Unauthorized,
+    /// There is too much of it. An authorizer can say no more than that it has failed; it is no fault of ours.
+    #[error(transparent)]
+    Limited(#[from] RateLimited),
     /// The event is not of the kind that this function is for.
     #[error("the event is not what this function is for")]
     Event(#[from] EventError),
@@ -62,11 +66,16 @@ pub async fn run(function: Arc<dyn Function>) -> Result<(), lambda_runtime::Erro
         async move {
             let start = Instant::now();
             let called = function.call(event.payload).await.map_err(|failure| {
-                if matches!(failure, FunctionError::Unauthorized) {
-                    measure(Metric::Refusals, 1);
-                } else {
-                    error!(error = chain(&failure), "invocation failed");
-                    measure(Metric::Faults, 1);
+                match &failure {
+                    FunctionError::Unauthorized => measure(Metric::Refusals, 1),
+                    FunctionError::Limited(limited) => {
+                        measure(Metric::Refusals, 1);
+                        measure_reason(Metric::RateLimited, 1, limited.limit);
+                    }
+                    FunctionError::Event(_) | FunctionError::Failed(_) => {
+                        error!(error = chain(&failure), "invocation failed");
+                        measure(Metric::Faults, 1);
+                    }
                 }
                 Diagnostic { error_type: "TidingsError".into(), error_message: failure.to_string() }
             });

@@ -245,6 +245,7 @@ impl MessageSender {
             return;
         }
         info!("a device floods: put out");
+        measure(Metric::FloodsPutOut, 1);
         let (charge, session) = (penalty(&socket.owner), socket.session(now, 0));
         // What fails here is tried again, for a device that stays goes on.
         let (charged, closed) = join(self.buckets.charge(&charge, now), self.gateway.close(&session)).await;

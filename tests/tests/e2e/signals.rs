@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidings_domain::signals::Metric;
+use tidings_domain::{rate::LIMITS, signals::Metric};
 use tidings_tests::{
     Http, Template, User, await_pushes, digest, direct, encoded, eventually, fresh, function_logs, message, now_ms,
     objects, register_push, repository, run_dev, token as access_token,
@@ -112,6 +112,7 @@ fn measured(lines: &[Value]) {
         ("connect", "Connected"),
         ("notifier", "PushSent"),
         ("search", "Requests"),
+        ("admin", "Banned"),
     ] {
         assert!(of(function, metric), "{metric} of {function} was not measured");
     }
@@ -164,16 +165,19 @@ fn every_metric_that_is_looked_at_is_measured_and_the_other_way_round() {
 }
 
 #[test]
-fn the_dashboard_shows_every_function() {
+fn the_dashboard_shows_every_function_and_every_limit() {
     let template = fs::read_to_string(repository().join("template.yaml")).unwrap();
-    let shows = |metric: &str, name: &str| {
-        let row = format!(r#"["Tidings", "{metric}", "Cell", "${{AWS::StackName}}", "Function", "{name}"]"#);
+    let shows = |metric: &str, of: &str, name: &str| {
+        let row = format!(r#"["Tidings", "{metric}", "Cell", "${{AWS::StackName}}", "{of}", "{name}"]"#);
         assert!(template.contains(&row), "{metric} of {name} is not shown");
     };
     for function in Template::read().of_kind("AWS::Serverless::Function") {
         for metric in ["Faults", "DurationMs", "ColdStarts"] {
-            shows(metric, function.properties["Handler"].as_str().unwrap());
+            shows(metric, "Function", function.properties["Handler"].as_str().unwrap());
         }
+    }
+    for limit in LIMITS {
+        shows("RateLimited", "Reason", limit.name);
     }
 }
 
