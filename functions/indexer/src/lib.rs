@@ -71,7 +71,9 @@ impl Indexer {
         match index(ports, &entries).await {
             Ok(changes) => {
                 let now = SystemClock.now();
-                entries.iter().for_each(|entry| measure(Metric::IndexedMs, now.ms_since(entry.ts)));
+                for entry in &entries {
+                    measure(Metric::IndexedMs, now.ms_since(entry.ts));
+                }
                 info!(changes, "indexed");
                 BTreeMap::new()
             }

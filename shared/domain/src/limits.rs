@@ -349,10 +349,6 @@ pub const RATE_LEASES_MAX: usize = 30_000;
 /// A bucket that could not be charged is not tried again for so long, in milliseconds: many times what a try may take, for
 /// the work beside it waits as long.
 pub const RATE_RETRY_MS: u64 = 30_000;
-/// So many frames of a device are refused in [`FLOOD_WINDOW_MS`], and its socket is closed: four send windows.
-pub const FLOOD_REFUSALS_MAX: u32 = 128;
-/// See [`FLOOD_REFUSALS_MAX`]; in milliseconds.
-pub const FLOOD_WINDOW_MS: u64 = 10_000;
 
 /// Users who have reported somebody that are counted.
 pub const REPORTERS_COUNTED_MAX: usize = 10;

@@ -353,7 +353,7 @@ async fn notify_of(
         return Ok(Notified::Dropped(Dropped::Repeated));
     }
     let badge = unread_total(ports.log, ports.conversations, user, now).await?;
-    let push = Push::Alert(Box::new(alert(&entry, &standing, user, priority, badge.max(1), now)));
+    let push = Push::Alert(Box::new(alert(entry, standing, user, priority, badge.max(1), now)));
     send(ports, job, entry.sequence, &devices, &push).await
 }
 

@@ -24,7 +24,7 @@ use tracing::warn;
 
 use crate::{
     ids::{ConversationId, DeviceId, Sender, Timestamp, UserId},
-    limits::{FLOOD_REFUSALS_MAX, FLOOD_WINDOW_MS, RATE_LEASES_MAX, RATE_RETRY_MS},
+    limits::{RATE_LEASES_MAX, RATE_RETRY_MS},
     ports::{Clock, PortResult, Unavailable},
     send::within,
 };
@@ -92,11 +92,14 @@ pub const JOINS_PER_USER: Limit = exact("joins_per_user", HOUR_US / 120, 120);
 /// Uploads that a user begins.
 pub const UPLOADS_PER_USER: Limit = exact("uploads_per_user", HOUR_US / 600, 200);
 
+/// Refusals of a device by the limits above: who goes on in spite of them is put out. A client that keeps to its send window never
+/// comes so far.
+pub const REFUSALS_PER_DEVICE: Limit = leased("refusals_per_device", SECOND_US / 10, 128, 4);
 /// Searches of a user.
 pub const SEARCHES_PER_USER: Limit = exact("searches_per_user", SECOND_US, 60);
 
 /// Every limit, for documents and tests.
-pub const LIMITS: [Limit; 18] = [
+pub const LIMITS: [Limit; 19] = [
     SENDS_PER_USER,
     SENDS_PER_DEVICE,
     SENDS_PER_CONVERSATION,
@@ -115,6 +118,7 @@ pub const LIMITS: [Limit; 18] = [
     JOINS_PER_USER,
     UPLOADS_PER_USER,
     SEARCHES_PER_USER,
+    REFUSALS_PER_DEVICE,
 ];
 
 /// A limit of what happens all the time: it must not stop messages where its table is away.
@@ -251,7 +255,9 @@ pub fn charged(full_at_us: u64, charge: &Charge, now: Timestamp) -> Charged {
 /// What a device is charged that floods: it opens no socket for five minutes.
 pub fn penalty(device: &Sender) -> Charge {
     let Use { limit, bucket } = CONNECTS_PER_DEVICE.of_device(device);
-    Charge { bucket, cost_us: 2 * limit.every_us * limit.burst, ceiling_us: None, seen_us: 0 }
+    // Each function that sees it charges: the first alone counts.
+    let ceiling_us = Some(limit.ceiling_us());
+    Charge { bucket, cost_us: 2 * limit.every_us * limit.burst, ceiling_us, seen_us: 0 }
 }
 
 /// Buckets.
@@ -436,37 +442,6 @@ impl Slowed {
     }
 }
 
-/// Refusals of devices: a function that refuses a frame has worked for it, so that who goes on sending in spite of refusals is put out.
-#[derive(Debug, Default)]
-pub struct Floods(Mutex<HashMap<(UserId, DeviceId), Flood>>);
-
-#[derive(Clone, Copy, Debug)]
-struct Flood {
-    since: Timestamp,
-    refusals: u32,
-}
-
-impl Floods {
-    /// Counts a refusal of a device: whether its socket is to be closed. A client that keeps to its send window never comes so far.
-    pub fn refused(&self, device: &Sender, now: Timestamp) -> bool {
-        let key = (device.user.clone(), device.device.clone());
-        let mut floods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if floods.len() >= RATE_LEASES_MAX {
-            floods.clear();
-        }
-        let flood = floods.entry(key).or_insert(Flood { since: now, refusals: 0 });
-        if now.ms_since(flood.since) >= FLOOD_WINDOW_MS {
-            *flood = Flood { since: now, refusals: 0 };
-        }
-        flood.refusals += 1;
-        let is_flood = flood.refusals >= FLOOD_REFUSALS_MAX;
-        if is_flood {
-            *flood = Flood { since: now, refusals: 0 };
-        }
-        is_flood
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -583,22 +558,12 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_on_in_spite_of_refusals_is_put_out_and_who_waits_is_not() {
-        let floods = Floods::default();
+    fn who_floods_is_out_for_five_minutes_however_often_it_is_charged() {
         let device = Sender { user: UserId::parse("a").unwrap(), device: DeviceId::parse("d").unwrap() };
-        let other = Sender { device: DeviceId::parse("e").unwrap(), ..device.clone() };
-        let now = Timestamp(1_000);
-        for _ in 1..FLOOD_REFUSALS_MAX {
-            assert!(!floods.refused(&device, now));
-        }
-        assert!(!floods.refused(&other, now), "each device is counted by itself");
-        assert!(floods.refused(&device, now.plus_ms(FLOOD_WINDOW_MS - 1)));
-        assert!(!floods.refused(&device, now.plus_ms(FLOOD_WINDOW_MS - 1)), "it begins anew");
-        let full_at_us = micros(now) + penalty(&device).cost_us;
+        let (now, charge) = (Timestamp(1_000_000), penalty(&device));
+        let Charged::Taken(full_at_us) = charged(0, &charge, now) else { panic!("the first counts") };
         assert_eq!(CONNECTS_PER_DEVICE.wait_ms(full_at_us, now), 305_000);
-        // As many refusals, spread over more time.
-        let patient = (0..u64::from(FLOOD_REFUSALS_MAX) * 2).map(|at| now.plus_ms(at * FLOOD_WINDOW_MS / 64));
-        assert!(patient.into_iter().all(|at| !floods.refused(&other, at)));
+        assert_eq!(charged(full_at_us, &charge, now), Charged::Refused(full_at_us));
     }
 
     proptest! {

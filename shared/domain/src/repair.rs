@@ -91,7 +91,9 @@ async fn repair_conversation(
         let (conversation, from) = (conversation.clone(), ports.clock.now());
         ports.bus.publish(&StreamRecord::Appended { conversation, entries, reached: Vec::new() }).await?;
         measure(Metric::Republished, places.len() as u64);
-        places.into_iter().for_each(|(m, at)| stage(m, at, Stage::Repaired, from, ports.clock.now(), ""));
+        for (message, at) in places {
+            stage(message, at, Stage::Repaired, from, ports.clock.now(), "");
+        }
     }
     for behind in laggards {
         ports.bus.publish(&behind).await?;

@@ -1,6 +1,6 @@
 //! A message that is taken reaches every device in one frame, however near to the limits it is.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
 use tidings_domain::{

@@ -8,7 +8,10 @@ use tidings_domain::{
     notice::Notice,
     personal::{PersonalPorts, hide},
     ports::{BoxFuture, Clock, Gateway},
-    rate::{Buckets, Floods, Leases, LimitError, RateLimited, Settlement, Slowed, penalty, settle, uses_of_send},
+    rate::{
+        Buckets, Leases, LimitError, REFUSALS_PER_DEVICE, RateLimited, Settlement, Slowed, penalty, settle,
+        uses_of_send,
+    },
     send::{
         AnswerTo, Draft, KnownTails, Outcome, SendPorts, SendRequest, SendTerms, TargetRef, Windows, send, send_about,
     },
@@ -54,7 +57,6 @@ pub struct MessageSender {
     spam: Spam,
     leases: Leases,
     slowed: Slowed,
-    floods: Floods,
     send_window: u32,
     express_sockets_max: usize,
     races_lost_max: u32,
@@ -80,7 +82,6 @@ impl MessageSender {
             spam: config::spam_rules()?,
             leases: Leases::default(),
             slowed: Slowed::default(),
-            floods: Floods::default(),
             send_window: config::session_terms()?.send_window,
             express_sockets_max: config::number("EXPRESS_SOCKETS_MAX", 0, 1000)?,
             races_lost_max: config::number("RACES_LOST_MAX", 0, APPEND_ATTEMPTS_MAX - 1)?,
@@ -237,11 +238,15 @@ impl MessageSender {
         }
     }
 
-    /// Puts a device out that sends on whatever it is answered, for some minutes.
+    /// Counts a refusal; puts a device out that sends on whatever it is answered, for some minutes.
     async fn refused(&self, socket: Option<&Socket>) {
         let Some(socket) = socket else { return };
         let now = SystemClock.now();
-        if !self.floods.refused(&socket.owner, now) {
+        let is_flood = match self.leases.admit(&[REFUSALS_PER_DEVICE.of_device(&socket.owner)], now) {
+            Ok(settlements) => settle(&self.buckets, &SystemClock, &self.leases, &settlements).await.is_some(),
+            Err(_) => true,
+        };
+        if !is_flood {
             return;
         }
         info!("a device floods: put out");

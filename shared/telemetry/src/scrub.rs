@@ -2,7 +2,10 @@
 //!
 //! It is done to the line, in one place, so that no caller can forget it.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -16,8 +19,10 @@ const DIGEST_BYTES: usize = 6;
 /// What stands in the place of an id: lines about the same one are found by it. `#` and twelve digits of its SHA-256.
 pub fn digest(id: &str) -> String {
     let hash = Sha256::digest(id);
-    let digits: String = hash.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
-    format!("#{digits}")
+    hash.iter().take(DIGEST_BYTES).fold("#".to_owned(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// Standard error, line by line, without those who it is about.

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidings_domain::limits::FLOOD_REFUSALS_MAX;
 use tidings_domain::rate::{
     CALLS_PER_USER, GROUPS_PER_USER, INVITES_PER_USER, JOINS_PER_USER, KEY_TAKES_PER_TARGET, KEY_TAKES_PER_USER, Limit,
-    SEARCHES_PER_USER, SENDS_PER_DEVICE, UPLOADS_PER_USER,
+    REFUSALS_PER_DEVICE, SEARCHES_PER_USER, SENDS_PER_DEVICE, UPLOADS_PER_USER,
 };
 use tidings_tests::{Answer, Opening, User, announced, direct, dynamodb, encoded, message, now_ms, png};
 use tokio_tungstenite::tungstenite::Message;
@@ -104,8 +103,8 @@ async fn a_device_that_floods_is_slowed_and_then_refused() {
     assert!(slower["retryAfterMs"].as_u64().unwrap() > 0, "{slower}");
     // What was refused is not in the log.
     assert_eq!(alice.http("b").log(&notes).await.len() as u64, let_in);
-    // Who goes on all the same is put out: after so many refusals of one function.
-    let most = FUNCTIONS_MAX * u64::from(FLOOD_REFUSALS_MAX);
+    // Who goes on all the same is put out: after the bucket of refusals, and what functions let in by leases.
+    let most = REFUSALS_PER_DEVICE.burst + 2 * FUNCTIONS_MAX * REFUSALS_PER_DEVICE.lease + 1000;
     let mut on = 0;
     while socket.send_raw(Message::text(message(&notes, &format!("on{on}"), "flood").to_string())).await && on < most {
         on += 1;

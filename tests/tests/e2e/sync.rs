@@ -51,6 +51,7 @@ async fn a_session_is_ready_with_its_terms() {
             "heartbeatSeconds": 240,
             "sendWindow": 32,
             "maxFrameBytes": 32_768,
+            "encodings": ["gzip"],
             "reconnectBefore": reconnect,
             "serverTs": server,
         })

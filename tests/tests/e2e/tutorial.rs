@@ -97,10 +97,10 @@ fn run(program: &Path, arguments: &[String], vaults: &Path) -> String {
         .current_dir(repository())
         .env("TIDINGS_VAULTS", vaults)
         .output()
-        .unwrap_or_else(|error| panic!("{program:?}: {error}"));
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{program:?} {arguments:?} failed: {out}{err}");
+    assert!(output.status.success(), "{} {arguments:?} failed: {out}{err}", program.display());
     out
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct Args {
 
 /// A stage of a message's way, as a function tells it.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the line's fields")]
 struct Stage {
     trace: String,
     function: String,

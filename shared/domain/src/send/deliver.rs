@@ -58,7 +58,9 @@ pub(crate) async fn publish(bus: &dyn Bus, clock: &dyn Clock, entries: Vec<Entry
     let failure = match within(clock, bus.publish(&record)).await {
         Some(Ok(())) => {
             let to = clock.now();
-            places.into_iter().for_each(|(message, at)| stage(message, at, Stage::Published, from, to, ""));
+            for (message, at) in places {
+                stage(message, at, Stage::Published, from, to, "");
+            }
             return true;
         }
         Some(Err(error)) => error.to_string(),
