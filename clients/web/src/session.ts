@@ -102,6 +102,7 @@ export class Session {
   private readonly logs = new Map<string, { log: Timeline; shown: Signal<readonly Message[]> }>();
   private readonly marks = signal<ReadonlyMap<string, ReadonlyMap<string, { delivered: number; read: number }>>>(new Map());
   private readonly ends = new Set<string>();
+  private readonly fetching = new Map<string, Promise<boolean>>();
   private readonly addresses = new Map<string, Promise<string>>();
   private readonly revision = signal(0);
   private readonly tabs: BroadcastChannel;
@@ -205,6 +206,19 @@ export class Session {
 
   /** Loads what is before the messages that are here; false where nothing is. */
   async older(id: string): Promise<boolean> {
+    const hasCome = await this.fetchOlder(id);
+    if (hasCome) this.show(id);
+    return hasCome;
+  }
+
+  /** One page at a time, whoever asks. */
+  private fetchOlder(id: string): Promise<boolean> {
+    const under = this.fetching.get(id) ?? this.fetchPage(id).finally(() => this.fetching.delete(id));
+    this.fetching.set(id, under);
+    return under;
+  }
+
+  private async fetchPage(id: string): Promise<boolean> {
     if (this.ends.has(id)) return false;
     const { log } = this.logOf(id);
     const before = log.isEmpty ? (this.summaries.value.get(id)?.lastSequence ?? 0) + 1 : log.floor;
@@ -212,7 +226,7 @@ export class Session {
     try {
       const entries = await this.client.history(id, before, PAGE);
       if (entries.length === 0) this.ends.add(id);
-      this.add(id, entries);
+      this.take(id, entries);
       return entries.length > 0;
     } catch {
       return false;
@@ -224,11 +238,12 @@ export class Session {
     return this.ends.has(id) || this.logOf(id).log.floor <= 1;
   }
 
-  /** Loads a conversation back to a place. */
+  /** Loads a conversation back to a place. What lies between is shown when all of it is here. */
   async seek(id: string, sequence: number): Promise<void> {
     for (let page = 0; page < SEEK_PAGES_MAX && this.logOf(id).log.floor > sequence; page += 1) {
-      if (!(await this.older(id))) return;
+      if (!(await this.fetchOlder(id))) break;
     }
+    this.show(id);
   }
 
   /** Sends, or says why not. */
@@ -727,12 +742,19 @@ export class Session {
   }
 
   private add(id: string, entries: readonly LogEntry[]): void {
+    this.take(id, entries);
+    this.show(id);
+  }
+
+  private show(id: string): void {
     const { log, shown } = this.logOf(id);
-    const changed = log.add(entries);
-    if (log.messages !== shown.value) {
-      shown.value = log.messages;
-      this.revision.value += 1;
-    }
+    if (log.messages === shown.value) return;
+    shown.value = log.messages;
+    this.revision.value += 1;
+  }
+
+  private take(id: string, entries: readonly LogEntry[]): void {
+    const changed = this.logOf(id).log.add(entries);
     const next = Math.min(...changed.map((one) => (one.gone ? Infinity : (one.expiresAt ?? Infinity))));
     if (next < this.expiresNext) this.expireAt(next);
   }

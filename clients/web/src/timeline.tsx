@@ -69,7 +69,11 @@ export function Messages({ context, messages }: { context: Context; messages: re
   const reachedStart = useCallback(() => {
     if (loading.current || session.isWhole(id)) return;
     loading.current = true;
-    void session.older(id).finally(() => { loading.current = false; });
+    void session.older(id).then((hasCome) => {
+      loading.current = false;
+      // It may have been changes of other messages alone, by which nothing has moved.
+      if (hasCome) requestAnimationFrame(() => list.current?.look());
+    });
   }, [id]);
   const moved = useCallback((atEnd: boolean) => {
     setAway(!atEnd);
@@ -89,7 +93,7 @@ export function Messages({ context, messages }: { context: Context; messages: re
   return (
     <div class="timeline-frame">
       <VirtualList
-        ref={list} keys={index.keys} row={row} guess={(key) => guess(index.byId.get(key))} label="Messages" reachedStart={reachedStart} moved={moved} onKeyDown={walk}
+        handle={list} keys={index.keys} row={row} guess={(key) => guess(index.byId.get(key))} label="Messages" reachedStart={reachedStart} moved={moved} onKeyDown={walk}
         empty={outgoing === 0 && <div class="nothing"><p>No messages yet.</p><p>Say hello.</p></div>}
         tail={(
           <>

@@ -8,6 +8,8 @@ const BESIDE_PX = 700;
 const NEAR_END_PX = 48;
 
 interface Props {
+  /** Gets the list itself, to be told where to go: Preact 11 hands a `ref` to what it makes as any other property. */
+  handle: { current: VirtualList | null };
   keys: readonly string[];
   /** One thing; the same vnode as before where nothing has changed spares the work. */
   row: (index: number) => ComponentChildren;
@@ -35,8 +37,13 @@ export class VirtualList extends Component<Props, State> {
   private readonly heights = new Heights((key) => this.props.guess(key));
   private atEnd = true;
   private isFirst = true;
-  /** What must not move while things around it get other heights: the first that is seen, and how far from the top. */
-  private anchor: { key: string; top: number } | undefined;
+  /**
+   * What must not move while things around it get other heights: the end of the first that is seen, and how far it is from the top. Its beginning
+   * may move, out of view: a day stands above the first of all, and above another one once older ones have come.
+   */
+  private anchor: { key: string; bottom: number } | undefined;
+  /** Where it was scrolled to when that was noted. */
+  private seenTop = 0;
   /** What was asked for, until the user scrolls: it is looked for again as heights become known. */
   private wanted: string | undefined;
   private watcher: ResizeObserver | undefined;
@@ -44,10 +51,18 @@ export class VirtualList extends Component<Props, State> {
   private frame = 0;
 
   override componentDidMount(): void {
+    this.props.handle.current = this;
     this.watcher = new ResizeObserver(() => this.settle());
     if (this.box.current) this.watcher.observe(this.box.current);
     if (this.inner.current) this.watcher.observe(this.inner.current);
     this.settle();
+  }
+
+  /** Before anything moves: a turn of the wheel that was not told yet counts for where the user is. */
+  override shouldComponentUpdate(): boolean {
+    const box = this.box.current;
+    if (box && Math.abs(box.scrollTop - this.seenTop) >= 1) this.note(box);
+    return true;
   }
 
   override componentDidUpdate(): void {
@@ -57,6 +72,7 @@ export class VirtualList extends Component<Props, State> {
   }
 
   override componentWillUnmount(): void {
+    this.props.handle.current = null;
     this.watcher?.disconnect();
     cancelAnimationFrame(this.frame);
   }
@@ -78,6 +94,11 @@ export class VirtualList extends Component<Props, State> {
     return true;
   }
 
+  /** Looks once more whether the beginning is near: what came may be nothing that is seen. */
+  look(): void {
+    this.reach();
+  }
+
   private readonly scrolled = (): void => {
     // Once for each picture that is drawn, however often the wheel turns.
     if (this.frame !== 0) return;
@@ -85,12 +106,7 @@ export class VirtualList extends Component<Props, State> {
       this.frame = 0;
       const box = this.box.current;
       if (!box) return;
-      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
-      if (atEnd !== this.atEnd) {
-        this.atEnd = atEnd;
-        this.props.moved?.(atEnd);
-      }
-      this.keepPlace();
+      this.note(box);
       this.reach();
     });
   };
@@ -99,13 +115,18 @@ export class VirtualList extends Component<Props, State> {
     this.wanted = undefined;
   };
 
-  private keepPlace(): void {
-    const box = this.box.current;
-    if (!box) return;
+  /** Keeps where the user is. */
+  private note(box: HTMLElement): void {
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
+    if (atEnd !== this.atEnd) {
+      this.atEnd = atEnd;
+      this.props.moved?.(atEnd);
+    }
     const top = box.scrollTop;
+    this.seenTop = top;
     const index = this.heights.at(top);
     const key = this.props.keys[index];
-    this.anchor = key === undefined ? undefined : { key, top: this.heights.offset(index) - top };
+    this.anchor = key === undefined ? undefined : { key, bottom: this.heights.offset(index + 1) - top };
   }
 
   /** Puts what is to be seen into the page. */
@@ -134,6 +155,7 @@ export class VirtualList extends Component<Props, State> {
     }
     const place = this.placeOf(box);
     if (place !== undefined && Math.abs(place - box.scrollTop) >= 1) box.scrollTop = place;
+    this.seenTop = box.scrollTop;
     if (this.isFirst && this.heights.length > 0) {
       this.isFirst = false;
       this.props.moved?.(this.atEnd);
@@ -149,7 +171,7 @@ export class VirtualList extends Component<Props, State> {
     if (this.atEnd) return box.scrollHeight - box.clientHeight;
     if (!this.anchor) return undefined;
     const index = this.heights.indexOf(this.anchor.key);
-    return index < 0 ? undefined : this.heights.offset(index) - this.anchor.top;
+    return index < 0 ? undefined : this.heights.offset(index + 1) - this.anchor.bottom;
   }
 
   override render({ keys, row, label, tail, empty, onKeyDown }: Props, { start, end }: State): VNode {

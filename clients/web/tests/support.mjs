@@ -25,9 +25,10 @@ export const launch = () => chromium.launch({
   executablePath, args: ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"],
 });
 
-/** A page of a user who is signed in. */
-export async function signIn(browser, user, options = {}) {
+/** A page of a user who is signed in; `prepare` has the context before it loads anything. */
+export async function signIn(browser, user, { prepare = async () => {}, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, serviceWorkers: "allow", ...options });
+  await prepare(context);
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const faults = [];
