@@ -2,7 +2,7 @@ import type { FunctionComponent } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Message, peerOf } from "@tidings/client";
 import { Composer } from "./composer.tsx";
-import { DeleteMessage, Disappearing, Forward, MessageInfo, NewPoll, Once, SendLater } from "./dialogs.tsx";
+import { DeleteMessage, Disappearing, Forward, MessageInfo, NewPoll, Once, Searchable, SendLater } from "./dialogs.tsx";
 import { GroupInfo } from "./group.tsx";
 import type { Context } from "./message.tsx";
 import { type PanelName, Pins, ScheduledList, Thread, Threads } from "./panels.tsx";
@@ -21,7 +21,7 @@ const FOREVER = Date.UTC(2100, 0, 1);
 
 type Asked =
   | { name: "forward" | "delete" | "info" | "once"; message: Message }
-  | { name: "group" | "poll" | "block" | "disappearing" | "safety" | "clear" | "link" }
+  | { name: "group" | "poll" | "block" | "disappearing" | "safety" | "clear" | "link" | "searchable" }
   | { name: "later"; text: string; done: () => void };
 
 /** One conversation. */
@@ -98,6 +98,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
       {asked?.name === "once" && <Once session={session} message={asked.message} close={close} />}
       {asked?.name === "safety" && peer !== undefined && <SafetyNumber session={session} user={peer} close={close} />}
       {asked?.name === "clear" && <InTheClear session={session} id={id} close={close} />}
+      {asked?.name === "searchable" && <Searchable session={session} id={id} close={close} />}
       {asked?.name === "link" && <Linking session={session} what="show" close={close} />}
       {asked?.name === "group" && <GroupInfo session={session} id={id} close={close} />}
       {asked?.name === "poll" && <NewPoll session={session} id={id} close={close} />}
@@ -126,7 +127,7 @@ function Subtitle({ session, id, members }: { session: Session; id: string; memb
   return <>{presence?.state === "recently" ? "here lately" : ""}</>;
 }
 
-function ChatMenu({ session, id, show, ask }: { session: Session; id: string; show: (panel: PanelName) => void; ask: (name: "block" | "disappearing" | "safety" | "clear") => void }) {
+function ChatMenu({ session, id, show, ask }: { session: Session; id: string; show: (panel: PanelName) => void; ask: (name: "block" | "disappearing" | "safety" | "clear" | "searchable") => void }) {
   const summary = session.summaries.value.get(id);
   const peer = peerOf(id, session.me);
   const set = (change: object) => void session.settings(id, change).catch((error: unknown) => session.say(reasonOf(error)));
@@ -148,6 +149,7 @@ function ChatMenu({ session, id, show, ask }: { session: Session; id: string; sh
       <MenuItem icon="file" onClick={() => set({ archived: !summary?.archived })}>{summary?.archived ? "Take out of the archive" : "Archive"}</MenuItem>
       {peer !== undefined && peer !== session.me && <MenuItem icon="shield" onClick={() => ask("safety")}>Safety number</MenuItem>}
       {!session.isEncrypted(id) && <MenuItem icon={session.security.clear.value.has(id) ? "lock" : "unlock"} onClick={() => ask("clear")}>{session.security.clear.value.has(id) ? "Encrypt from now on" : "Write without encryption"}</MenuItem>}
+      {summary && !session.isEncrypted(id) && <MenuItem icon="search" onClick={() => ask("searchable")}>Search with the service</MenuItem>}
       {peer !== undefined && <MenuItem icon="clock" onClick={() => ask("disappearing")}>Disappearing messages</MenuItem>}
       {peer !== undefined && peer !== session.me && <MenuItem icon="block" onClick={() => ask("block")}>Block {peer}</MenuItem>}
     </Menu>

@@ -273,6 +273,27 @@ export function Disappearing({ session, id, close }: { session: Session; id: str
   );
 }
 
+/** Whether the service may index what is said in a conversation that is not encrypted. */
+export function Searchable({ session, id, close }: { session: Session; id: string; close: () => void }) {
+  const [state, setState] = useState<Schemas["ConversationSettings"]>();
+  const { busy, error, run } = useTask();
+  const set = (agrees?: boolean) => run(async () => setState(await session.searchable(id, agrees)));
+  useEffect(() => set(), []);
+  return (
+    <Dialog title="Search with the service" close={close}>
+      <p>What is written here without encryption from now on can be found with the service, on all your devices, while everybody in the conversation agrees to it.</p>
+      <label class="check"><input type="checkbox" role="switch" checked={state?.searchable ?? false} disabled={busy || !state} onChange={(event) => set(event.currentTarget.checked)} />I agree that the text is indexed</label>
+      <Failure error={error} />
+      {state && (
+        <p class={`state ${state.textIndexed ? "good" : ""}`} role="status">
+          <Icon name={state.textIndexed ? "check" : "info"} />
+          {state.textIndexed ? "Everybody agrees, so the text is indexed. Turning it off takes it out of the index." : state.searchable ? "Not everybody agrees yet, so the text is not indexed." : "The text is not indexed."}
+        </p>
+      )}
+    </Dialog>
+  );
+}
+
 export function namesIn(text: string): string[] {
   return [...new Set(text.split(/[\s,;]+/).filter(Boolean))];
 }

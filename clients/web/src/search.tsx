@@ -1,10 +1,10 @@
-/** Finding messages: by words, sender, kind and time, in one conversation or all. */
+/** Finding messages: by words, sender, kind and time, in one conversation or all, on this device and with the service. */
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { isWanted, type Message, plain, textOf, type Wanted } from "@tidings/client";
-import { mediaOf } from "./message.tsx";
-import { Avatar, Icon, IconButton, reasonOf, shortTime } from "./parts.tsx";
-import { describe, type Session } from "./session.ts";
+import { type Finder, type FoundMessage, type FoundPage, isWanted, type Message, plain, type Wanted } from "@tidings/client";
+import { Found } from "./found.tsx";
+import { Avatar, Icon, IconButton, reasonOf } from "./parts.tsx";
+import { ASK_SERVICE, type Session } from "./session.ts";
 
 /** What is searched in, while something is: all conversations, or one. */
 export const searching = signal<{ conversationId?: string } | undefined>(undefined);
@@ -21,22 +21,39 @@ const STARRED = "*";
 const KINDS = [["", "All"], ["image", "Photos"], ["video", "Films"], ["audio", "Voice"], ["doc", "Files"], [STARRED, "Starred"]] as const;
 const DAY_MS = 24 * 3600_000;
 const TIMES = [[0, "Any time"], [DAY_MS, "Last day"], [7 * DAY_MS, "Last week"], [30 * DAY_MS, "Last month"], [365 * DAY_MS, "Last year"]] as const;
-const BEFORE_CHARS = 30;
 
 export function Search({ session, scope }: { session: Session; scope: { conversationId?: string } }) {
   const [text, setText] = useState("");
   const [kind, setKind] = useState("");
   const [age, setAge] = useState(0);
   const [sender, setSender] = useState("");
-  const [found, setFound] = useState<readonly Message[]>([]);
+  const [asksService, setAsksService] = useState(localStorage.getItem(ASK_SERVICE) === "on");
+  const [found, setFound] = useState<readonly FoundMessage[]>([]);
+  const [hasMore, setMore] = useState(false);
   const [state, setState] = useState<"idle" | "busy" | "done">("idle");
   const [error, setError] = useState<string>();
+  /** Why the service found nothing, where it was asked. */
+  const [missing, setMissing] = useState<string>();
+  const finder = useRef<Finder | undefined>(undefined);
   const field = useRef<HTMLInputElement>(null);
   const id = scope.conversationId;
   const isAsked = text.trim().length > 0 || kind !== "" || sender.trim() !== "";
   useEffect(() => field.current?.focus(), [id]);
+  const take = (page: FoundPage, before: readonly FoundMessage[]) => {
+    setFound([...before, ...page.found]);
+    setMore(page.hasMore);
+    setMissing(page.serviceError && reasonOf(page.serviceError));
+    setState("done");
+  };
+  const fail = (reason: unknown) => {
+    setError(reasonOf(reason));
+    setState("done");
+  };
   useEffect(() => {
     setError(undefined);
+    setMissing(undefined);
+    setMore(false);
+    finder.current = undefined;
     if (!isAsked) {
       setFound([]);
       return setState("idle");
@@ -48,21 +65,37 @@ export function Search({ session, scope }: { session: Session; scope: { conversa
         text, signal: aborter.signal, ...(id ? { conversationId: id } : {}), ...(kind && kind !== STARRED ? { kind } : {}), ...(age ? { since: Date.now() - age } : {}),
         ...(sender.trim() ? { senderUserId: sender.trim() } : {}),
       };
-      const asked = kind === STARRED ? session.starred().then((all) => all.filter((one) => isWanted(one, wanted))) : session.search(wanted);
-      asked.then((messages) => {
-        if (aborter.signal.aborted) return;
-        setFound(messages);
-        setState("done");
-      }, (reason: unknown) => { if (!aborter.signal.aborted) { setError(reasonOf(reason)); setState("done"); } });
+      const one = kind === STARRED ? undefined : session.finder(wanted, asksService);
+      finder.current = one;
+      const asked = one?.next() ?? session.starred().then((all): FoundPage => ({
+        found: all.filter((message) => isWanted(message, wanted)).map((message) => ({ is: "here", message })), hasMore: false,
+      }));
+      asked.then((page) => { if (!aborter.signal.aborted) take(page, []); }, (reason: unknown) => { if (!aborter.signal.aborted) fail(reason); });
     }, PAUSE_MS);
     return () => {
       clearTimeout(timer);
       aborter.abort();
     };
-  }, [text, kind, age, sender, id]);
+  }, [text, kind, age, sender, id, asksService]);
   const close = () => { searching.value = undefined; };
+  const open = (conversationId: string, sequence: number) => {
+    // On a narrow screen the search stands where the conversation is to be.
+    if (isNarrow.value) close();
+    void session.open(conversationId, sequence);
+  };
+  const more = () => {
+    const one = finder.current;
+    if (!one) return;
+    setState("busy");
+    one.next().then((page) => { if (finder.current === one) take(page, found); }, (reason: unknown) => { if (finder.current === one) fail(reason); });
+  };
+  const ask = (on: boolean) => {
+    localStorage.setItem(ASK_SERVICE, on ? "on" : "off");
+    setAsksService(on);
+  };
   const unstar = (message: Message) => void session.unstar(message).then(
-    () => setFound((all) => all.filter((one) => one.messageId !== message.messageId)), (reason: unknown) => setError(reasonOf(reason)));
+    () => setFound((all) => all.filter((one) => one.is !== "here" || one.message.messageId !== message.messageId)), (reason: unknown) => setError(reasonOf(reason)));
+  const words = plain(text).split(/\s+/).filter(Boolean);
   const titles = id ? [] : session.rows.value.filter((row) => text.trim() && plain(row.title).includes(plain(text.trim()))).slice(0, 5);
   return (
     <div class="search-screen" role="search" aria-label="Search" onKeyDown={(event) => { if (event.key === "Escape") { event.preventDefault(); close(); } }}>
@@ -79,6 +112,7 @@ export function Search({ session, scope }: { session: Session; scope: { conversa
           <input aria-label="From whom" placeholder="From" value={sender} onInput={(event) => setSender(event.currentTarget.value)} />
           <select aria-label="When" value={age} onChange={(event) => setAge(Number(event.currentTarget.value))}>{TIMES.map(([ms, label]) => <option key={ms} value={ms}>{label}</option>)}</select>
         </div>
+        <label class="check small"><input type="checkbox" role="switch" checked={asksService} onChange={(event) => ask(event.currentTarget.checked)} />Ask the service, too</label>
       </div>
       <p class="visually-hidden" role="status">{state === "done" ? `${found.length} messages found` : ""}</p>
       <div class="list" tabIndex={-1}>
@@ -90,56 +124,25 @@ export function Search({ session, scope }: { session: Session; scope: { conversa
             {found.length > 0 && <h2 class="section">Messages</h2>}
           </>
         )}
-        <ul>{found.map((message) => <Found key={message.messageId} session={session} message={message} words={plain(text).split(/\s+/).filter(Boolean)} unstar={kind === STARRED ? () => unstar(message) : undefined} />)}</ul>
-        {state === "idle" && <p class="nothing"><Icon name="search" /><br />Find what was said, on this device.</p>}
-        {state === "done" && found.length === 0 && titles.length === 0 && !error && <p class="nothing">Nothing found{text.trim() && ` for “${text.trim()}”`}.</p>}
+        <ul>
+          {found.map((one) => {
+            const { conversationId, sequence } = one.is === "here" ? one.message : one.hit;
+            const { message } = one.is === "here" ? one : { message: undefined };
+            return <Found key={`${conversationId} ${sequence}`} session={session} found={one} words={words} open={open} unstar={kind === STARRED && message ? () => unstar(message) : undefined} />;
+          })}
+        </ul>
+        {state === "idle" && (
+          <p class="nothing">
+            <Icon name="search" /><br />{asksService
+              ? "Find what was said, on this device and with the service: it learns what you look for."
+              : "Find what was said, on this device. The service finds older messages, too, where you let it hear what you look for."}
+          </p>
+        )}
+        {state === "done" && found.length === 0 && titles.length === 0 && !error && <p class="nothing">Nothing found{text.trim() && ` for “${text.trim()}”`}{hasMore && " so far"}.</p>}
+        {missing && <p class="note" role="status"><Icon name="info" />Only this device was searched: {missing}</p>}
+        {hasMore && <button class="more" disabled={state === "busy"} onClick={more}>{state === "busy" ? "Looking …" : "More results"}</button>}
       </div>
     </div>
   );
 }
 
-function Found({ session, message, words, unstar }: { session: Session; message: Message; words: readonly string[]; unstar: (() => void) | undefined }) {
-  const isGroup = message.conversationId.startsWith("g:");
-  const who = message.senderUserId === session.me ? "You" : message.senderUserId;
-  const text = textOf(message.payload) || mediaOf(message).name || describe(message);
-  return (
-    <li class="with-button">
-      <button
-        class={`item ${session.current.value === message.conversationId ? "here" : ""}`}
-        onClick={() => {
-          // On a narrow screen the search stands where the conversation is to be.
-          if (isNarrow.value) searching.value = undefined;
-          void session.open(message.conversationId, message.sequence);
-        }}
-      >
-        <Avatar name={session.title(message.conversationId)} isGroup={isGroup} />
-        <span class="item-text">
-          <span class="item-top"><b>{session.title(message.conversationId)}</b><time>{shortTime(message.ts)}</time></span>
-          <span class="preview">{isGroup || who === "You" ? `${who}: ` : ""}{highlighted(text, words)}</span>
-        </span>
-      </button>
-      {unstar && <IconButton icon="close" label={`Take the star from: ${text}`} onClick={unstar} />}
-    </li>
-  );
-}
-
-/** The part of a text around the first word that was found, with all words marked. */
-export function highlighted(text: string, words: readonly string[]) {
-  // One char of the text for each of what is compared, where folding makes no more of it.
-  const folded = [...text].map((char) => [...plain(char)][0] ?? " ");
-  const chars = [...text];
-  const flat = folded.map((char) => (char.length === 1 ? char : " ")).join("");
-  const first = Math.min(...words.map((word) => { const at = flat.indexOf(word); return at < 0 ? Infinity : at; }));
-  const start = Number.isFinite(first) ? Math.max(0, first - BEFORE_CHARS) : 0;
-  const marks = new Array<boolean>(chars.length).fill(false);
-  for (const word of words) {
-    for (let at = flat.indexOf(word); at >= 0; at = flat.indexOf(word, at + word.length)) marks.fill(true, at, at + word.length);
-  }
-  const parts: { text: string; isMarked: boolean }[] = [];
-  for (let at = start; at < Math.min(chars.length, start + 240); at += 1) {
-    const last = parts.at(-1);
-    if (last && last.isMarked === marks[at]) last.text += chars[at];
-    else parts.push({ text: chars[at] ?? "", isMarked: marks[at] ?? false });
-  }
-  return <>{start > 0 && "…"}{parts.map((part, index) => (part.isMarked ? <mark key={index}>{part.text}</mark> : part.text))}</>;
-}

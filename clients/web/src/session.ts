@@ -1,10 +1,10 @@
 /** What the views show of one user's device, and what they can do. */
 import { batch, computed, signal, type Signal } from "@preact/signals";
 import {
-  addressOf, CallError, type ClientEvent, type ConversationSummary, directConversation, type EntryFrame, fold, type http, type LogEntry,
-  type Message, type Outgoing, path, peerOf, searchStore, type SharedClient, type socket, type Status, textOf, Timeline, UNREADABLE, upload, type Wanted,
+  addressOf, CallError, type ClientEvent, type ConversationSummary, directConversation, type EntryFrame, Finder, fold, type http, type LogEntry,
+  type Message, type Outgoing, path, peerOf, type SharedClient, type socket, type Status, textOf, Timeline, UNREADABLE, upload, type Wanted,
 } from "@tidings/client";
-import type { Found } from "@tidings/client/secure";
+import { type Found, searchDevice, type SearchQuery } from "@tidings/client/secure";
 import { type Config, forgetUser, type Identity } from "./auth.ts";
 import { reasonOf } from "./parts.tsx";
 import { isQuiet } from "./quiet.ts";
@@ -71,12 +71,13 @@ const SEEK_PAGES_MAX = 200;
 const FRESH_MS = 60_000;
 /** Whether this browser shows what comes. */
 export const NOTIFY = "tidings-notify";
+/** Whether the service hears what is looked for. */
+export const ASK_SERVICE = "tidings-search-service";
 const PREVIEW_TRIES = 10;
 const STARS_MAX = 50;
 const MEMBERS_MAX = 500;
 const MENTIONS_MAX = 64;
 const WATCHED_MAX = 100;
-const SEARCHED = 50;
 const FORWARD_BYTES_MAX = 16 * 1024 * 1024;
 
 export class Session {
@@ -199,7 +200,12 @@ export class Session {
     if (id === undefined) return;
     this.watch();
     this.readCurrent();
+    const target = this.target.value;
     await (sequence === undefined ? this.older(id) : this.seek(id, sequence));
+    if (target && this.target.value === target && this.logOf(id).log.floor > target.sequence) {
+      this.target.value = undefined;
+      this.say("That message cannot be loaded now.");
+    }
     await this.loadReceipts(id);
     this.readCurrent();
   }
@@ -493,6 +499,11 @@ export class Session {
     this.change(id, { ...settings, muted: (settings.mutedUntil ?? 0) > Date.now() });
   }
 
+  /** Says whether the user agrees that the service indexes the text of a conversation; where nothing is said, answers how it stands. */
+  searchable(id: string, agrees?: boolean): Promise<Schemas["ConversationSettings"]> {
+    return this.call("PUT", path`/conversations/${id}/settings`, agrees === undefined ? {} : { searchable: agrees });
+  }
+
   async devices(): Promise<Schemas["DeviceList"]> {
     return this.call("GET", "/devices");
   }
@@ -551,24 +562,11 @@ export class Session {
     return `tidings-device-name-${this.me}`;
   }
 
-  /** Messages on this device that are as wanted, the latest first. */
-  async search(wanted: Wanted): Promise<Message[]> {
-    const { text, conversationId, senderUserId: fromUserId, kind, since: afterMs, until: beforeMs, limit = SEARCHED } = wanted;
-    // Files are found by their names, which are not in the index of words.
-    const named = searchStore(this.client.store, wanted);
-    const query = { text, isPrefix: true, editsMax: 1, conversationId, fromUserId, kinds: kind ? [kind] : [], afterMs, beforeMs };
-    const found = text?.trim() ? await this.client.ask<Found[]>("search", query, limit) : [];
-    const messages = await Promise.all(found.map((one) => this.foundMessage(one)));
-    const all = new Map([...(await named), ...messages.flat()].map((one) => [`${one.conversationId} ${one.sequence}`, one]));
-    return [...all.values()].sort((one, other) => other.ts - one.ts).slice(0, limit);
-  }
-
-  /** What the index has found, as it is shown: with the text as of its last edit. */
-  private async foundMessage(found: Found): Promise<Message[]> {
-    const { conversationId, sequence, messageId, senderUserId, sentMs: ts, kind, text } = found;
-    const [kept] = await this.client.store.entries(conversationId, sequence + 1, 1);
-    const entry = kept?.messageId === messageId ? kept : { conversationId, sequence, messageId, senderUserId, senderDeviceId: "", clientMsgId: messageId, ts, clientTs: ts, opened: true };
-    return fold([{ ...entry, event: "message", kind, payload: { text } } as LogEntry]);
+  /** Searches this device, and the service where the user lets it hear what is looked for. */
+  finder(wanted: Wanted, asksService: boolean): Finder {
+    const { client } = this;
+    const index = (query: SearchQuery, limit: number) => client.ask<Found[]>("search", query, limit);
+    return new Finder({ http: client.http, wanted, asksService, here: (asked) => searchDevice(client.store, index, asked) });
   }
 
   /** Ends the session of this device, and takes from it what it kept. */
@@ -582,7 +580,7 @@ export class Session {
     await this.client.stop();
     await this.client.store.clear();
     this.client.store.close();
-    for (const name of [`tidings-device-${this.me}`, this.draftsKey, this.nameKey, NOTIFY, this.security.kept]) localStorage.removeItem(name);
+    for (const name of [`tidings-device-${this.me}`, this.draftsKey, this.nameKey, NOTIFY, ASK_SERVICE, this.security.kept]) localStorage.removeItem(name);
   }
 
   /** The user is signed out: the other tabs show that, too. */
@@ -880,8 +878,10 @@ export function describe(message: Message, me = ""): string {
   if (message.viewOnce) return "A message to open once";
   const text = textOf(message.payload);
   if (text) return text;
-  return ({ image: "Photo", video: "Video", audio: "Voice note", doc: "File", poll: "Poll" })[message.kind] ?? "Message";
+  return kindName(message.kind);
 }
+
+export const kindName = (kind: string): string => ({ image: "Photo", video: "Video", audio: "Voice note", doc: "File", poll: "Poll" })[kind] ?? "Message";
 
 /** A change of a group's members or settings, as a sentence. */
 export function describeMembership(payload: unknown, me: string): string {

@@ -46,6 +46,8 @@ export function Messages({ context, messages }: { context: Context; messages: re
     setTimeout(() => setMarked((now) => (now === found.messageId ? undefined : now)), MARKED_MS);
   }, [target, index]);
 
+  const isSeeking = target?.conversationId === id && (messages[0]?.sequence ?? Infinity) > target.sequence && !session.isWhole(id);
+
   const latest = index.shown.at(-1);
   const before = useRef(latest);
   useEffect(() => {
@@ -92,6 +94,7 @@ export function Messages({ context, messages }: { context: Context; messages: re
   };
   return (
     <div class="timeline-frame">
+      {isSeeking && <p class="seeking" role="status"><span class="spinner" aria-hidden="true" />Going back to the message</p>}
       <VirtualList
         handle={list} keys={index.keys} row={row} guess={(key) => guess(index.byId.get(key))} label="Messages" reachedStart={reachedStart} moved={moved} onKeyDown={walk}
         empty={outgoing === 0 && <div class="nothing"><p>No messages yet.</p><p>Say hello.</p></div>}

@@ -42,6 +42,17 @@ export async function signIn(browser, user, { prepare = async () => {}, ...optio
   return { context, page, faults };
 }
 
+/** A call of a user who has no browser. */
+export async function callAs(user, method, target, body) {
+  const { access_token } = await (await fetch(`${site}/token`, { method: "POST", body: JSON.stringify({ user }) })).json();
+  const response = await fetch(stack.httpUrl + target, {
+    method, headers: { authorization: `Bearer ${access_token}`, "content-type": "application/json" }, ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  const answer = await response.text();
+  assert(response.ok, `${method} ${target}: ${response.status} ${answer}`);
+  return answer && JSON.parse(answer);
+}
+
 export async function write(page, text) {
   await page.getByRole("textbox", { name: "Message", exact: true }).fill(text);
   await page.keyboard.press("Enter");

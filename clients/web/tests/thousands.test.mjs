@@ -18,7 +18,7 @@ function served(user, peer) {
   const now = Date.now();
   const message = (sequence) => ({
     conversationId, messageId: `m-${sequence}`, sequence, senderUserId: sequence % 3 === 0 ? user : peer, senderDeviceId: "d", clientMsgId: `c-${sequence}`,
-    event: "message", kind: "text", payload: `${sequence}: ${WORDS.slice(0, 1 + (sequence * 7) % WORDS.length).join(" ").repeat(1 + (sequence % 3))}`,
+    event: "message", kind: "text", payload: `${sequence}: ${WORDS.slice(0, 1 + (sequence * 7) % WORDS.length).join(" ")}`.repeat(1 + (sequence % 3)),
     ...(sequence === COUNT ? { inReplyTo: "m-1" } : {}),
     ts: now - (COUNT - sequence) * 60_000, clientTs: now,
   });

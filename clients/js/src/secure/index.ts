@@ -2,6 +2,7 @@
 export type { Membership } from "./account.ts";
 export { SecureClient, type SecureConfig, type SecureEvent, type Waiting } from "./client.ts";
 export { type Device, deviceIdOf, deviceOf, userOf } from "./device.ts";
+export { searchDevice } from "./device-search.ts";
 export { LinkError, parseLinkCode } from "./link.ts";
 export { type Attachment, openSealed, uploadSealed } from "./media.ts";
 export { inWorker, type KeysAt, type WorkerLike } from "./remote.ts";

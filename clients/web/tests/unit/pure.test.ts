@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { Heights } from "../../src/heights.ts";
+import { highlighted, marked } from "../../src/found.tsx";
 import { isQuiet } from "../../src/quiet.ts";
 
 it("sums heights as a walk through the list would, also as they become known", () => {
@@ -45,4 +46,23 @@ it("keeps quiet in the hours that were set, past midnight and by the user's cloc
   const day = hours(0, 0, [1], 120);
   expect([at(-1, 22), at(0, 21, 59), at(0, 22)].map((now) => isQuiet(day, now))).toEqual([true, true, false]);
   expect([isQuiet({ quietUntil: at(0, 1) }, at(0, 0)), isQuiet({ quietUntil: at(0, 1) }, at(0, 1)), isQuiet({}, at(0, 0))]).toEqual([true, false, false]);
+});
+
+/** A view in words: what is marked stands in brackets. */
+function wordsOf(view: unknown): string {
+  if (Array.isArray(view)) return view.map(wordsOf).join("");
+  if (typeof view === "string") return view;
+  const { type, props } = (view || { props: {} }) as { type?: unknown; props: { children?: unknown } };
+  const inner = props.children === undefined ? "" : wordsOf(props.children);
+  return type === "mark" ? `[${inner}]` : inner;
+}
+
+it("marks what was found, by words and by what the service names, whatever stands before it", () => {
+  expect(wordsOf(marked("🍵👍🏽 tea & <b>tea</b>", [{ start: 4, length: 3 }, { start: 13, length: 3 }]))).toBe("🍵👍🏽 [tea] & <b>[tea]</b>");
+  expect(wordsOf(marked("no stretch", []))).toBe("no stretch");
+  expect(wordsOf(marked("tea", [{ start: 1, length: 99 }]))).toBe("t[ea]");
+  const long = `${"x".repeat(50)} kettle`;
+  expect(wordsOf(marked(long, [{ start: 51, length: 6 }]))).toBe(`…${"x".repeat(29)} [kettle]`);
+  expect(wordsOf(highlighted(long, ["kettle"]))).toBe(`…${"x".repeat(29)} [kettle]`);
+  expect(wordsOf(highlighted("Crème brûlée", ["brulee", "creme"]))).toBe("[Crème] [brûlée]");
 });
