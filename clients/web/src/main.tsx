@@ -9,6 +9,7 @@ import { Session } from "./session.ts";
 import { Settings } from "./settings.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import "./theme.ts";
+import "./modality.ts";
 import "./install.ts";
 import "./style.css";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { accessible, choose, hasBrowser, launch, messageOf, named, PATIENCE_MS, shot, signIn, site, startChat, write } from "./support.mjs";
+import { accessible, choose, eventually, hasBrowser, launch, messageOf, named, PATIENCE_MS, shot, signIn, site, startChat, write } from "./support.mjs";
 
 if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
 const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
@@ -55,6 +55,23 @@ browserTest("two users chat, with ticks, replies, reactions, edits, deletions an
   await other.page.getByRole("log").getByText("This message was deleted").waitFor();
   await shot(one.page, "chat-light");
   await accessible(one.page, "a conversation");
+
+  // One message has the focus and another the pointer: the actions of one are there, of whichever is used.
+  const shown = (texts) => eventually(async () => JSON.stringify(texts) === JSON.stringify(await one.page.getByRole("article").evaluateAll((all) => all
+    .filter((article) => { const bar = article.querySelector(".actions"); return bar && getComputedStyle(bar).opacity !== "0"; })
+    .map((article) => article.querySelector(".text").textContent))));
+  await one.page.getByRole("log").press("ArrowUp");
+  await one.page.keyboard.press("ArrowUp");
+  await first.hover();
+  await shown(["Hello, dear Bob"]);
+  await one.page.keyboard.press("Tab");
+  await shown(["And hello to you"]);
+  await first.hover({ position: { x: 20, y: 20 } });
+  await first.getByRole("button", { name: "More about the message" }).click();
+  await messageOf(one.page, "And hello to you").hover();
+  await shown(["Hello, dear Bob"]);
+  await shot(one.page, "actions-light");
+  await one.page.keyboard.press("Escape");
 
   // How far messages are is known again after a reload.
   await one.page.reload();
