@@ -7,7 +7,7 @@ import { CallError, Http, path, type HttpConfig } from "./http.ts";
 import { Backoff } from "./machine/backoff.ts";
 import { packedOf, unpack } from "./packed.ts";
 import { report } from "./report.ts";
-import type { SecureEvent } from "./secure/client.ts";
+import type { SecureEvent } from "./secure/events.ts";
 import { MemoryStore, type Place, type Store } from "./store.ts";
 import { CallTransport, type SocketLike } from "./transport.ts";
 

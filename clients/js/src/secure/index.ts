@@ -1,8 +1,9 @@
 /** End-to-end encryption: a client like the other, whose conversations nobody else reads. */
 export type { Membership } from "./account.ts";
-export { SecureClient, type SecureConfig, type SecureEvent, type Waiting } from "./client.ts";
+export { SecureClient, type SecureConfig } from "./client.ts";
 export { type Device, deviceIdOf, deviceOf, userOf } from "./device.ts";
 export { searchDevice } from "./device-search.ts";
+export type { SecureEvent, Waiting } from "./events.ts";
 export { LinkError, parseLinkCode } from "./link.ts";
 export { type Attachment, openSealed, uploadSealed } from "./media.ts";
 export { inWorker, type KeysAt, type WorkerLike } from "./remote.ts";

@@ -1,8 +1,7 @@
 /** Media that only the members of a conversation can open: sealed here, and its key is in the message. */
 import { RequestError } from "../engine.ts";
 import type { Http } from "../http.ts";
-import { upload } from "../media.ts";
-import { download } from "./client.ts";
+import { addressOf, upload } from "../media.ts";
 import { CHUNK_BYTES, newSealing, seal, type Sealing, sealedBytes, unseal } from "./seal.ts";
 
 /** What the payload of a message says of its media. */
@@ -33,4 +32,13 @@ export async function openSealed(calls: Http, mediaHandle: string, media: Attach
   if (chunkBytes !== undefined && chunkBytes !== CHUNK_BYTES) throw new RequestError("the content is sealed in a way that is not known");
   const sealed = await download(calls, mediaHandle, sealedBytes(size));
   return new Blob([await unseal(sealing, sealed, size)], { type: mime });
+}
+
+/** Content as it lies in storage. */
+export async function download(calls: Http, handle: string, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(await addressOf(calls, handle));
+  if (!response.ok) throw new RequestError(`storage answered ${response.status}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes.length > bytesMax) throw new RequestError("the content is larger than it should be");
+  return bytes;
 }
