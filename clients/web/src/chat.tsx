@@ -2,14 +2,15 @@ import type { FunctionComponent } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Message, peerOf } from "@tidings/client";
 import { Composer } from "./composer.tsx";
+import { describe } from "./describe.ts";
 import { DeleteMessage, Disappearing, Forward, MessageInfo, NewPoll, Once, Searchable, SendLater } from "./dialogs.tsx";
 import { GroupInfo } from "./group.tsx";
+import { Linking } from "./linking.tsx";
 import type { Context } from "./message.tsx";
 import { type PanelName, Pins, ScheduledList, Thread, Threads } from "./panels.tsx";
 import { Avatar, Confirm, dayOf, Icon, IconButton, Menu, MenuItem, reasonOf, timeOf } from "./parts.tsx";
 import { InTheClear, ProtectionMark, SafetyNumber, SecureBar } from "./secure.tsx";
-import { Linking } from "./linking.tsx";
-import { describe, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { Messages } from "./timeline.tsx";
 import type { ViewerProps } from "./viewer.tsx";
 
@@ -34,7 +35,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
   const [isDragged, setDragged] = useState(false);
   const [viewed, setViewed] = useState<Message>();
   const [members, setMembers] = useState<readonly string[]>([]);
-  const messages = session.timeline(id).value;
+  const messages = session.history.timeline(id).value;
   const title = session.title(id);
   const peer = peerOf(id, session.me);
   const context = useMemo((): Context => ({
@@ -43,7 +44,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
     remove: (message) => setAsked({ name: "delete", message }), info: (message) => setAsked({ name: "info", message }),
     openOnce: (message) => setAsked({ name: "once", message }),
     show: (messageId, sequence) => {
-      const known = sequence ?? session.timeline(id).value.find((one) => one.messageId === messageId)?.sequence;
+      const known = sequence ?? session.history.timeline(id).value.find((one) => one.messageId === messageId)?.sequence;
       if (known !== undefined) void session.open(id, known);
       else session.place(id, messageId).then((found) => session.open(id, found), (error: unknown) => session.say(reasonOf(error)));
     },

@@ -2,9 +2,9 @@
 import type { FunctionComponent } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Message, textOf } from "@tidings/client";
+import { describe } from "./describe.ts";
 import type { Context } from "./message.tsx";
 import { Avatar, Icon, IconButton, Menu, MenuItem, sizeOf } from "./parts.tsx";
-import { describe } from "./session.ts";
 
 const TEXT_CHARS_MAX = 20_000;
 const HEIGHT_PX_MAX = 160;
@@ -50,7 +50,7 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
     if (trimmed === "" && files.length === 0) return;
     if (files.length > 0) {
       // What is said stands under the first.
-      files.forEach((file, index) => session.sendFile(id, file, index === 0 ? trimmed : ""));
+      files.forEach((file, index) => session.files.send(id, file, index === 0 ? trimmed : ""));
       setFiles?.([]);
     } else if (editing) session.edit(editing, trimmed).catch(context.fail);
     else session.sendText(id, trimmed, { ...(replyTo ? { inReplyTo: replyTo.messageId } : {}), ...(threadRoot ? { threadRoot } : {}) }).catch(context.fail);
@@ -81,7 +81,7 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
   const label = threadRoot ? "Reply in the thread" : "Message";
   if (Recorder) {
     const end = () => setRecorder(undefined);
-    return <div class="composer"><Recorder done={(file, about) => { end(); session.sendFile(id, file, "", about); }} cancel={end} fail={context.fail} /></div>;
+    return <div class="composer"><Recorder done={(file, about) => { end(); session.files.send(id, file, "", about); }} cancel={end} fail={context.fail} /></div>;
   }
   return (
     <form class="composer" onSubmit={(event) => { event.preventDefault(); submit(); }}>

@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { type http, type LogEntry, type Message, path, textOf } from "@tidings/client";
+import { describe } from "./describe.ts";
 import { Avatar, dayOf, Dialog, Icon, IconButton, reasonOf, timeOf } from "./parts.tsx";
-import { describe, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 type Schemas = http.components["schemas"];
 
@@ -175,7 +176,7 @@ export function Once({ session, message, close }: { session: Session; message: M
   useEffect(() => run(async () => {
     const entry = await session.openOnce(message);
     setOpened(entry);
-    if (entry.mediaHandle) setAddress(await session.address({ ...message, payload: entry.payload, mediaHandle: entry.mediaHandle }));
+    if (entry.mediaHandle) setAddress(await session.files.address({ ...message, payload: entry.payload, mediaHandle: entry.mediaHandle }));
   }), []);
   return (
     <Dialog title="Opened once" close={close} wide>

@@ -1,8 +1,9 @@
 /** A message that was found, and what of it was looked for. */
 import { type FoundMessage, type Message, plain, type SearchHit, textOf } from "@tidings/client";
+import { describe, kindName } from "./describe.ts";
 import { mediaOf } from "./message.tsx";
 import { Avatar, IconButton, shortTime } from "./parts.tsx";
-import { describe, kindName, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 const BEFORE_CHARS = 30;
 const SHOWN_CHARS = 240;

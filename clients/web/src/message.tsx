@@ -1,8 +1,10 @@
 /** One message, and what can be done with it. */
 import { useEffect, useState } from "preact/hooks";
 import { type Message, textOf, UNREADABLE } from "@tidings/client";
+import { describe, describeMembership } from "./describe.ts";
+import type { Tick } from "./marks.ts";
 import { dayOf, durationOf, Icon, IconButton, Menu, MenuItem, memo, sizeOf, timeOf } from "./parts.tsx";
-import { describe, describeMembership, type Session, type Tick } from "./session.ts";
+import type { Session } from "./session.ts";
 import { VoiceNote } from "./voice.tsx";
 
 const REACTIONS = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
@@ -83,7 +85,7 @@ export function Bubble({ context, message, isNext, answered, replies, at, of, is
           {!message.isSecure && !message.isEncrypted && !message.gone && session.isEncrypted(context.id) && <span class="in-clear"><Icon name="unlock" /> not encrypted</span>}
           {message.isEdited && !message.gone && <span>edited</span>}
           <time dateTime={new Date(message.ts).toISOString()}>{timeOf(message.ts)}</time>
-          {isMine && <Ticks tick={session.tick(message)} />}
+          {isMine && <Ticks tick={session.marks.tick(message)} />}
         </span>
       </div>
       {!message.gone && !message.isEncrypted && message.kind !== UNREADABLE && <Actions context={context} message={message} isMine={isMine} react={react} />}
@@ -165,7 +167,7 @@ function Media({ context, message, handle }: { context: Context; message: Messag
   useEffect(() => {
     if (message.kind === "doc") return;
     let isHere = true;
-    context.session.address(message).then((found) => isHere && setAddress(found), () => isHere && setFailed(true));
+    context.session.files.address(message).then((found) => isHere && setAddress(found), () => isHere && setFailed(true));
     return () => { isHere = false; };
   }, [handle]);
   if (hasFailed) return <p class="file"><Icon name="file" /> {name} is not available</p>;
@@ -179,7 +181,7 @@ function Media({ context, message, handle }: { context: Context; message: Messag
       </button>
     );
   }
-  if (message.kind === "audio") return <VoiceNote address={address} media={media} load={() => context.session.soundOf(message)} />;
+  if (message.kind === "audio") return <VoiceNote address={address} media={media} load={() => context.session.files.soundOf(message)} />;
   return (
     <button class="file" onClick={() => void download(context.session, message, name).catch(context.fail)}>
       <span class="file-icon"><Icon name="file" /></span><span><b>{name}</b>{media.size !== undefined && <small>{sizeOf(media.size)}</small>}</span><Icon name="download" />
@@ -202,7 +204,7 @@ function Picture({ context, message, address, media, fail }: { context: Context;
 /** Saves content as a file. */
 export async function download(session: Session, message: Message, name: string): Promise<void> {
   const link = document.createElement("a");
-  link.href = await session.address(message);
+  link.href = await session.files.address(message);
   link.download = name;
   link.rel = "noreferrer";
   link.click();

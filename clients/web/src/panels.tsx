@@ -3,9 +3,10 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { fold, type http, type LogEntry, type Message, path, textOf } from "@tidings/client";
 import { Composer } from "./composer.tsx";
+import { describe } from "./describe.ts";
 import { Bubble, type Context } from "./message.tsx";
 import { dayOf, Icon, IconButton, reasonOf, shortTime, timeOf } from "./parts.tsx";
-import { describe, type Scheduled } from "./session.ts";
+import type { Scheduled } from "./session.ts";
 
 type Schemas = http.components["schemas"];
 
@@ -35,7 +36,7 @@ function Waiting({ error }: { error: string | undefined }) {
 /** What is said about one message, apart from the rest. */
 export function Thread({ context, root, members, close }: { context: Context; root: Message; members: readonly string[]; close: () => void }) {
   const { session, id } = context;
-  const here = session.timeline(id).value;
+  const here = session.history.timeline(id).value;
   // Those that were written before what is here.
   const [earlier, setEarlier] = useState<readonly Message[]>([]);
   const end = useRef<HTMLDivElement>(null);
@@ -51,7 +52,7 @@ export function Thread({ context, root, members, close }: { context: Context; ro
     session.call<{ messages: LogEntry[] }>("GET", target).then((page) => {
       setEarlier(fold(page.messages.filter((one) => one.epoch === undefined)));
       const first = page.messages.find((one) => one.epoch !== undefined);
-      return first && session.seek(id, first.sequence);
+      return first && session.history.seek(id, first.sequence);
     }).catch(() => undefined);
   }, []);
   useEffect(() => {

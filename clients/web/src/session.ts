@@ -1,24 +1,25 @@
 /** What the views show of one user's device, and what they can do. */
-import { batch, computed, signal, type Signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import {
-  addressOf, CallError, type ClientEvent, type ConversationSummary, directConversation, type EntryFrame, Finder, fold, type http, type LogEntry,
-  type Message, type Outgoing, path, peerOf, type SharedClient, type socket, type Status, textOf, Timeline, UNREADABLE, upload, type Wanted,
+  CallError, type ClientEvent, type ConversationSummary, directConversation, type EntryFrame, Finder, fold, type http, type LogEntry, type Message, type Outgoing,
+  path, peerOf, type SharedClient, type socket, type Status, type Wanted,
 } from "@tidings/client";
 import { type Found, searchDevice, type SearchQuery } from "@tidings/client/secure";
 import { type Config, forgetUser, type Identity } from "./auth.ts";
-import { reasonOf } from "./parts.tsx";
+import { describe, mentionsIn } from "./describe.ts";
+import { NOTIFY, ThisDevice } from "./device.ts";
+import { Files } from "./files.ts";
+import { History } from "./history.ts";
+import { Marks } from "./marks.ts";
 import { isQuiet } from "./quiet.ts";
-import { isSealed, openSecurely, Security } from "./security.ts";
+import { openSecurely, Security } from "./security.ts";
 
 type Schemas = http.components["schemas"];
 type Presence = socket.components["schemas"]["UserPresence"];
 export type Group = Schemas["GroupInfo"];
 export type Member = Schemas["GroupMember"];
-export type Device = Schemas["DeviceInfo"];
 export type UserSettings = Schemas["UserSettings"];
 export type Scheduled = Schemas["ScheduledMessage"];
-/** How far a message of one's own has come. */
-export type Tick = "waiting" | "sent" | "delivered" | "read";
 /** A conversation as it stands in the list. */
 export interface Row {
   id: string;
@@ -39,19 +40,6 @@ export interface Failed {
   reason: string;
 }
 
-/** Content on its way to the service. */
-export interface Upload {
-  id: string;
-  conversationId: string;
-  name: string;
-  /** From 0 to 1; at 1 the service looks at it. */
-  part: number;
-  error?: string;
-  /** A picture of it that is here. */
-  shown?: string;
-  cancel: () => void;
-  retry: () => void;
-}
 /** Where a message is to be shown. */
 export interface Target {
   conversationId: string;
@@ -61,24 +49,16 @@ export interface Target {
 type TabNews = { news: "read"; conversationId: string } | { news: "leaving" | "left" | "sent" };
 
 const PREVIEWS_MAX = 40;
-const RECEIPT_MEMBERS_MAX = 64;
 const PAGE = 100;
 /** Of each conversation so much is taken from the store at the start. */
 const LATEST = 30;
-/** Pages that are loaded to find one message. */
-const SEEK_PAGES_MAX = 200;
 /** A message that is older is no news. */
 const FRESH_MS = 60_000;
-/** Whether this browser shows what comes. */
-export const NOTIFY = "tidings-notify";
 /** Whether the service hears what is looked for. */
 export const ASK_SERVICE = "tidings-search-service";
-const PREVIEW_TRIES = 10;
 const STARS_MAX = 50;
 const MEMBERS_MAX = 500;
-const MENTIONS_MAX = 64;
 const WATCHED_MAX = 100;
-const FORWARD_BYTES_MAX = 16 * 1024 * 1024;
 
 export class Session {
   readonly me: string;
@@ -86,7 +66,6 @@ export class Session {
   readonly summaries = signal<ReadonlyMap<string, ConversationSummary>>(new Map());
   readonly pending = signal<readonly EntryFrame[]>([]);
   readonly failed = signal<readonly Failed[]>([]);
-  readonly uploads = signal<readonly Upload[]>([]);
   readonly current = signal<string | undefined>(undefined);
   /** The message that is to be shown in the conversation that is open. */
   readonly target = signal<Target | undefined>(undefined);
@@ -98,18 +77,13 @@ export class Session {
   readonly heardLast = signal("");
   readonly rows = computed(() => this.makeRows());
   readonly security: Security;
+  readonly history: History;
+  readonly marks: Marks;
+  readonly files: Files;
+  readonly device: ThisDevice;
   /** By conversation: up to where the user had read when it was opened. */
   readonly unreadFrom = new Map<string, number>();
-  private readonly logs = new Map<string, { log: Timeline; shown: Signal<readonly Message[]> }>();
-  private readonly marks = signal<ReadonlyMap<string, ReadonlyMap<string, { delivered: number; read: number }>>>(new Map());
-  private readonly ends = new Set<string>();
-  private readonly fetching = new Map<string, Promise<boolean>>();
-  private readonly addresses = new Map<string, Promise<string>>();
-  private readonly revision = signal(0);
   private readonly tabs: BroadcastChannel;
-  private expiry: ReturnType<typeof setTimeout> | undefined;
-  private expiresNext = Infinity;
-  private isRegistered = false;
   private quiet: UserSettings = {};
   private watched = "";
 
@@ -119,6 +93,10 @@ export class Session {
     this.tabs.onmessage = ({ data }) => this.told(data as TabNews);
     this.drafts.value = JSON.parse(localStorage.getItem(this.draftsKey) ?? "{}") as Record<string, string>;
     this.security = new Security(client, this.me, (text) => this.say(text));
+    this.history = new History(client, (id) => this.summaries.value.get(id)?.lastSequence ?? 0);
+    this.marks = new Marks(client.http, this.me);
+    this.files = new Files(client, this.security, (outgoing) => this.send(outgoing));
+    this.device = new ThisDevice(client.http, deviceId, this.me);
     client.on((event) => this.heard(event));
   }
 
@@ -136,7 +114,7 @@ export class Session {
 
   private async begin(): Promise<void> {
     const [kept, places] = await Promise.all([this.client.store.summaries(), this.client.store.places()]);
-    await Promise.all(places.map(async ({ conversationId, held }) => this.add(conversationId, await this.client.store.entries(conversationId, held + 1, LATEST))));
+    await Promise.all(places.map(async ({ conversationId, held }) => this.history.add(conversationId, await this.client.store.entries(conversationId, held + 1, LATEST))));
     if (kept.length > 0) this.listed(kept);
     this.pending.value = await this.client.pending();
     await this.client.start();
@@ -153,20 +131,6 @@ export class Session {
     });
   }
 
-  /** The messages of a conversation that are here. */
-  timeline(id: string): Signal<readonly Message[]> {
-    return this.logOf(id).shown;
-  }
-
-  private logOf(id: string): { log: Timeline; shown: Signal<readonly Message[]> } {
-    let known = this.logs.get(id);
-    if (!known) {
-      known = { log: new Timeline(), shown: signal<readonly Message[]>([]) };
-      this.logs.set(id, known);
-    }
-    return known;
-  }
-
   /** Whether a conversation is end-to-end encrypted already. */
   isEncrypted(id: string): boolean {
     return this.summaries.value.get(id)?.encrypted ?? false;
@@ -176,15 +140,6 @@ export class Session {
     const peer = peerOf(id, this.me);
     if (peer !== undefined) return peer === this.me ? "Notes to yourself" : peer;
     return this.summaries.value.get(id)?.title ?? id.slice(2);
-  }
-
-  /** How far a message of one's own is, by who is the furthest behind. */
-  tick(message: Message): Tick {
-    const marks = [...(this.marks.value.get(message.conversationId) ?? [])].filter(([user]) => user !== this.me);
-    const least = (mark: "delivered" | "read") => Math.min(...marks.map(([, one]) => one[mark]));
-    if (marks.length === 0) return "sent";
-    if (least("read") >= message.sequence) return "read";
-    return least("delivered") >= message.sequence ? "delivered" : "sent";
   }
 
   async open(id: string | undefined, sequence?: number): Promise<void> {
@@ -201,55 +156,13 @@ export class Session {
     this.watch();
     this.readCurrent();
     const target = this.target.value;
-    await (sequence === undefined ? this.older(id) : this.seek(id, sequence));
-    if (target && this.target.value === target && this.logOf(id).log.floor > target.sequence) {
+    await (sequence === undefined ? this.history.older(id) : this.history.seek(id, sequence));
+    if (target && this.target.value === target && this.history.reach(id).floor > target.sequence) {
       this.target.value = undefined;
       this.say("That message cannot be loaded now.");
     }
-    await this.loadReceipts(id);
+    await this.marks.load(id, this.history.timeline(id).value);
     this.readCurrent();
-  }
-
-  /** Loads what is before the messages that are here; false where nothing is. */
-  async older(id: string): Promise<boolean> {
-    const hasCome = await this.fetchOlder(id);
-    if (hasCome) this.show(id);
-    return hasCome;
-  }
-
-  /** One page at a time, whoever asks. */
-  private fetchOlder(id: string): Promise<boolean> {
-    const under = this.fetching.get(id) ?? this.fetchPage(id).finally(() => this.fetching.delete(id));
-    this.fetching.set(id, under);
-    return under;
-  }
-
-  private async fetchPage(id: string): Promise<boolean> {
-    if (this.ends.has(id)) return false;
-    const { log } = this.logOf(id);
-    const before = log.isEmpty ? (this.summaries.value.get(id)?.lastSequence ?? 0) + 1 : log.floor;
-    if (before <= 1) return false;
-    try {
-      const entries = await this.client.history(id, before, PAGE);
-      if (entries.length === 0) this.ends.add(id);
-      this.take(id, entries);
-      return entries.length > 0;
-    } catch {
-      return false;
-    }
-  }
-
-  /** Whether nothing is before what is here. */
-  isWhole(id: string): boolean {
-    return this.ends.has(id) || this.logOf(id).log.floor <= 1;
-  }
-
-  /** Loads a conversation back to a place. What lies between is shown when all of it is here. */
-  async seek(id: string, sequence: number): Promise<void> {
-    for (let page = 0; page < SEEK_PAGES_MAX && this.logOf(id).log.floor > sequence; page += 1) {
-      if (!(await this.fetchOlder(id))) break;
-    }
-    this.show(id);
   }
 
   /** Sends, or says why not. */
@@ -284,7 +197,7 @@ export class Session {
   /** Takes a message out of what this user sees, on all devices. */
   async hide(message: Message): Promise<void> {
     await this.client.http.call("PUT", path`/hidden/${message.conversationId}/${message.messageId}`, { query: { sequence: message.sequence } });
-    this.hidden(message.conversationId, message.messageId);
+    this.history.remove(message.conversationId, message.messageId);
   }
 
   react(message: Message, reaction: string | undefined): Promise<void> {
@@ -301,13 +214,13 @@ export class Session {
 
   /** Passes a message on. Content belongs to one conversation, so it is uploaded again for each. */
   async forward(message: Message, ids: readonly string[]): Promise<void> {
-    const content = message.mediaHandle === undefined ? undefined : await this.content(message);
+    const content = message.mediaHandle === undefined ? undefined : await this.files.content(message);
     const { media, ...said } = (message.payload ?? {}) as { media?: { name?: string; sealing?: unknown; chunkBytes?: unknown } };
     for (const id of ids) {
       let more: { mediaHandle: string; payload: object } | undefined;
       if (content) {
         const { sealing: _, chunkBytes: __, ...plain } = media ?? {};
-        const up = await this.put(id, content, plain.name, () => {});
+        const up = await this.files.put(id, content, plain.name, () => {});
         more = { mediaHandle: up.mediaHandle, payload: { ...said, media: { ...plain, ...up.media } } };
       }
       await this.send({
@@ -316,56 +229,10 @@ export class Session {
     }
   }
 
-  /** Uploads content, sealed where the conversation is encrypted, and says what the message is to say of it. */
-  private async put(
-    id: string, content: Blob, name: string | undefined, progress: (part: number) => void, signal?: AbortSignal,
-  ): Promise<{ mediaHandle: string; media: object }> {
-    if (await this.security.seals(id)) return this.security.upload(id, content, name, progress, signal);
-    const mediaHandle = await upload(this.client.http, id, content, progress, signal);
-    return { mediaHandle, media: { v: 1, ...(name ? { name } : {}), mime: content.type || "application/octet-stream", size: content.size } };
-  }
-
-  private async content(message: Message): Promise<Blob> {
-    if (isSealed(message)) return this.security.content(message);
-    const response = await fetch(await this.address(message));
-    if (!response.ok) throw new Error("The content is not available any more.");
-    const content = await response.blob();
-    if (content.size > FORWARD_BYTES_MAX) throw new Error("The file is too large to be forwarded.");
-    return content;
-  }
-
-  /** Uploads and sends; how far it is stands in `uploads`. What is said of the content goes with it. */
-  sendFile(id: string, file: File, text = "", about: object = {}): void {
-    const key = crypto.randomUUID();
-    const shown = file.type.startsWith("image/") ? URL.createObjectURL(file) : undefined;
-    const show = (change: Partial<Upload> | undefined) => {
-      const all = this.uploads.value;
-      this.uploads.value = change ? all.map((one) => (one.id === key ? { ...one, ...change } : one)) : all.filter((one) => one.id !== key);
-      if (!change && shown) URL.revokeObjectURL(shown);
-    };
-    const begin = () => {
-      const aborter = new AbortController();
-      const cancel = () => {
-        aborter.abort();
-        show(undefined);
-      };
-      const state = { part: 0, cancel, retry: () => { show(undefined); this.sendFile(id, file, text, about); } };
-      this.uploads.value = [...this.uploads.value, { id: key, conversationId: id, name: file.name, ...state, ...(shown ? { shown } : {}) }];
-      return aborter.signal;
-    };
-    const aborted = begin();
-    const kind = ["image", "audio", "video"].find((one) => file.type.startsWith(`${one}/`)) ?? "doc";
-    this.put(id, file, file.name, (part) => show({ part }), aborted)
-      .then(({ mediaHandle, media }) => this.send({
-        type: "message.send", conversationId: id, kind, mediaHandle, payload: { ...(text ? { text } : {}), media: { ...media, ...about } }, ...mentionsIn(id, text),
-      }))
-      .then(() => show(undefined), (error: unknown) => { if (!aborted.aborted) show({ error: reasonOf(error) }); });
-  }
-
   /** Opens what may be opened once. */
   async openOnce(message: Message): Promise<LogEntry> {
     const entry = await this.client.ask<LogEntry>("open", message.conversationId, message.messageId, message.sequence);
-    this.add(message.conversationId, [{ ...entry, payload: null, viewed: true }]);
+    this.history.add(message.conversationId, [{ ...entry, payload: null, viewed: true }]);
     return entry;
   }
 
@@ -378,32 +245,6 @@ export class Session {
 
   private get draftsKey(): string {
     return `tidings-drafts-${this.me}`;
-  }
-
-  /** Where content can be read: of this page where it is sealed, else with the service, the same for a quarter of an hour at most. */
-  address(message: Message): Promise<string> {
-    if (isSealed(message)) return this.security.address(message);
-    const handle = message.mediaHandle ?? "";
-    const known = this.addresses.get(handle);
-    if (known) return known;
-    const address = addressOf(this.client.http, handle);
-    this.addresses.set(handle, address);
-    setTimeout(() => this.addresses.delete(handle), 10 * 60_000);
-    address.catch(() => this.addresses.delete(handle));
-    return address;
-  }
-
-  /** What sound looks like, which the service makes of it; nothing where it does not. */
-  async soundOf(message: Message): Promise<Schemas["PreviewInfo"] | undefined> {
-    if (isSealed(message)) return undefined;
-    const handle = message.mediaHandle ?? "";
-    for (let tries = 0; tries < PREVIEW_TRIES; tries += 1) {
-      const preview = await this.call<Schemas["PreviewInfo"]>("GET", path`/media/${handle}/preview`);
-      if (preview.status === "ready") return preview;
-      if (preview.status !== "pending") return undefined;
-      await new Promise((resolve) => setTimeout(resolve, preview.retryAfterMs ?? 1000));
-    }
-    return undefined;
   }
 
   async star(message: Message): Promise<void> {
@@ -467,14 +308,14 @@ export class Session {
 
   /** One message as it is now, wherever it lies. */
   async message(id: string, messageId: string, sequence?: number): Promise<Message> {
-    const here = () => this.timeline(id).value.find((one) => one.messageId === messageId);
+    const here = () => this.history.timeline(id).value.find((one) => one.messageId === messageId);
     const known = here();
     if (known) return known;
     const answer = await this.client.http.call<{ message: LogEntry }>(
       "GET", path`/conversations/${id}/messages/${messageId}`, { query: { sequence } });
     if (answer.message.epoch !== undefined) {
       // What is in it is known to this device alone.
-      await this.seek(id, answer.message.sequence);
+      await this.history.seek(id, answer.message.sequence);
       const found = here();
       if (found) return found;
     }
@@ -504,10 +345,6 @@ export class Session {
     return this.call("PUT", path`/conversations/${id}/settings`, agrees === undefined ? {} : { searchable: agrees });
   }
 
-  async devices(): Promise<Schemas["DeviceList"]> {
-    return this.call("GET", "/devices");
-  }
-
   call<Answer>(method: string, target: string, body?: unknown): Promise<Answer> {
     return this.client.http.call<Answer>(method, target, body === undefined ? {} : { body });
   }
@@ -515,51 +352,6 @@ export class Session {
   async saveSettings(settings: UserSettings): Promise<UserSettings> {
     this.quiet = await this.call<UserSettings>("PUT", "/settings", settings);
     return this.quiet;
-  }
-
-  /** Asks to be shown what comes, also while the page is closed where this browser and the service can do that. */
-  async enablePush(): Promise<"push" | "open"> {
-    if (!("Notification" in window)) throw new Error("This browser shows no notifications.");
-    if ((await Notification.requestPermission()) !== "granted") throw new Error("Notifications are blocked in this browser. Allow them in its settings.");
-    localStorage.setItem(NOTIFY, "on");
-    const { webPushKey } = await this.devices();
-    const registration = await navigator.serviceWorker.ready;
-    if (!webPushKey || !registration.pushManager) return "open";
-    const wanted = bytesOf(webPushKey);
-    const before = await registration.pushManager.getSubscription();
-    // One for another key is none that this service can sign for.
-    if (before && !isSame(new Uint8Array(before.options?.applicationServerKey ?? new ArrayBuffer(0)), wanted)) await before.unsubscribe();
-    await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: wanted });
-    await this.register(true);
-    return "push";
-  }
-
-  async disablePush(): Promise<void> {
-    localStorage.setItem(NOTIFY, "off");
-    const registration = await navigator.serviceWorker?.getRegistration();
-    await (await registration?.pushManager?.getSubscription())?.unsubscribe();
-    await this.register(true);
-  }
-
-  /** Says once at every start what this device is called, and where pushes go if they are wanted. */
-  async register(again = false): Promise<void> {
-    if (this.isRegistered && !again) return;
-    const registration = await navigator.serviceWorker?.getRegistration();
-    const subscription = (await registration?.pushManager?.getSubscription())?.toJSON();
-    const push = subscription && { service: "webpush", subscription: { endpoint: subscription.endpoint, keys: subscription.keys } };
-    const name = localStorage.getItem(this.nameKey) ?? browserName();
-    await this.call("PUT", path`/devices/${this.deviceId}`, { name, platform: "web", ...(push ? { push } : {}) });
-    this.isRegistered = true;
-  }
-
-  /** What this device is called in the user's list of devices. */
-  async rename(name: string): Promise<void> {
-    localStorage.setItem(this.nameKey, name);
-    await this.register(true);
-  }
-
-  private get nameKey(): string {
-    return `tidings-device-name-${this.me}`;
   }
 
   /** Searches this device, and the service where the user lets it hear what is looked for. */
@@ -573,14 +365,12 @@ export class Session {
   async end(): Promise<void> {
     // Whichever tab were left would connect in this one's place.
     this.tabs.postMessage({ news: "leaving" } satisfies TabNews);
-    // No push may come after this. A service that is away must not keep the user from signing out.
-    await this.call("DELETE", path`/devices/${this.deviceId}`).catch(() => undefined);
-    const registration = await navigator.serviceWorker?.getRegistration();
-    await (await registration?.pushManager?.getSubscription())?.unsubscribe().catch(() => false);
+    // No push may come after this.
+    await this.device.leave();
     await this.client.stop();
     await this.client.store.clear();
     this.client.store.close();
-    for (const name of [`tidings-device-${this.me}`, this.draftsKey, this.nameKey, NOTIFY, ASK_SERVICE, this.security.kept]) localStorage.removeItem(name);
+    for (const name of [`tidings-device-${this.me}`, this.draftsKey, ASK_SERVICE, this.security.kept]) localStorage.removeItem(name);
   }
 
   /** The user is signed out: the other tabs show that, too. */
@@ -644,7 +434,7 @@ export class Session {
     switch (frame.type) {
       case "message.delivered":
       case "message.read": {
-        this.mark(frame.conversationId, frame.userId, frame.upTo, frame.type === "message.read");
+        this.marks.mark(frame.conversationId, frame.userId, frame.upTo, frame.type === "message.read");
         // Read on another device.
         if (frame.type === "message.read" && frame.userId === this.me) {
           this.change(frame.conversationId, { readUpTo: frame.upTo, unread: 0, mentions: 0 });
@@ -659,14 +449,14 @@ export class Session {
         return this.change(frame.conversationId, { ...settings, muted: (frame.mutedUntil ?? 0) > Date.now() });
       }
       case "message.hidden":
-        return this.hidden(frame.conversationId, frame.messageId);
+        return this.history.remove(frame.conversationId, frame.messageId);
       default:
         return;
     }
   }
 
   private arrived(id: string, entries: LogEntry[]): void {
-    this.add(id, entries);
+    this.history.add(id, entries);
     for (const { clientMsgId } of entries) this.forget(clientMsgId);
     const last = entries.at(-1);
     if (!last) return;
@@ -689,11 +479,11 @@ export class Session {
       unread: before.unread + others.length, mentions: before.mentions + mine.length, ...(commits ? { encrypted: true } : {}),
     });
     if (fresh.some((one) => one.event === "membership")) void this.client.list().catch(() => undefined);
-    for (const one of others) this.mark(id, one.senderUserId, one.sequence, true);
+    for (const one of others) this.marks.mark(id, one.senderUserId, one.sequence, true);
     if (isNew) this.watch();
     if (id === this.current.value) this.readCurrent();
     const latest = others.at(-1);
-    const message = latest && this.timeline(id).value.findLast((one) => one.messageId === latest.messageId);
+    const message = latest && this.history.timeline(id).value.findLast((one) => one.messageId === latest.messageId);
     if (message) this.announce(message);
   }
 
@@ -712,13 +502,6 @@ export class Session {
     }));
   }
 
-  private hidden(id: string, messageId: string): void {
-    const { log, shown } = this.logOf(id);
-    log.remove(messageId);
-    shown.value = log.messages;
-    this.revision.value += 1;
-  }
-
   private told(news: TabNews): void {
     if (news.news === "read") this.change(news.conversationId, { unread: 0, mentions: 0 });
     else if (news.news === "sent") void this.client.pending().then((all) => { this.pending.value = all; });
@@ -732,46 +515,11 @@ export class Session {
   private readCurrent(): void {
     const id = this.current.value;
     if (id === undefined || document.visibilityState !== "visible") return;
-    const { log } = this.logOf(id);
+    const log = this.history.reach(id);
     if (log.isEmpty) return;
     this.client.read(id, log.top);
     if ((this.summaries.value.get(id)?.unread ?? 0) > 0) this.tabs.postMessage({ news: "read", conversationId: id } satisfies TabNews);
     this.change(id, { unread: 0, mentions: 0, readUpTo: log.top });
-  }
-
-  private add(id: string, entries: readonly LogEntry[]): void {
-    this.take(id, entries);
-    this.show(id);
-  }
-
-  private show(id: string): void {
-    const { log, shown } = this.logOf(id);
-    if (log.messages === shown.value) return;
-    shown.value = log.messages;
-    this.revision.value += 1;
-  }
-
-  private take(id: string, entries: readonly LogEntry[]): void {
-    const changed = this.logOf(id).log.add(entries);
-    const next = Math.min(...changed.map((one) => (one.gone ? Infinity : (one.expiresAt ?? Infinity))));
-    if (next < this.expiresNext) this.expireAt(next);
-  }
-
-  /** Takes the content away on the second. */
-  private expireAt(time: number): void {
-    clearTimeout(this.expiry);
-    this.expiresNext = time;
-    this.expiry = setTimeout(() => {
-      const times = [...this.logs.values()].map(({ log, shown }) => {
-        const next = log.expire();
-        shown.value = log.messages;
-        return next ?? Infinity;
-      });
-      this.revision.value += 1;
-      this.expiresNext = Infinity;
-      const next = Math.min(...times);
-      if (next < Infinity) this.expireAt(next);
-    }, Math.min(Math.max(0, time - Date.now()), 2 ** 31 - 1));
   }
 
   private forget(clientMsgId: string): void {
@@ -785,42 +533,23 @@ export class Session {
     if (before) this.summaries.value = new Map(this.summaries.value).set(id, { ...before, ...change });
   }
 
-  private mark(id: string, user: string, upTo: number, isRead: boolean): void {
-    const users = new Map(this.marks.value.get(id));
-    const before = users.get(user) ?? { delivered: 0, read: 0 };
-    users.set(user, { delivered: Math.max(before.delivered, upTo), read: Math.max(before.read, isRead ? upTo : 0) });
-    this.marks.value = new Map(this.marks.value).set(id, users);
-  }
-
   private async refresh(): Promise<void> {
     try {
       const list = await this.client.list();
-      await this.register();
+      await this.device.register();
       this.quiet = await this.call<UserSettings>("GET", "/settings");
-      const bare = list.filter((one) => this.logOf(one.conversationId).log.isEmpty && one.lastSequence > 0).slice(0, PREVIEWS_MAX);
-      for (const { conversationId } of bare) await this.older(conversationId);
+      const bare = list.filter((one) => this.history.reach(one.conversationId).isEmpty && one.lastSequence > 0).slice(0, PREVIEWS_MAX);
+      for (const { conversationId } of bare) await this.history.older(conversationId);
       this.watch();
-      if (this.current.value !== undefined) await this.loadReceipts(this.current.value);
+      if (this.current.value !== undefined) await this.marks.load(this.current.value, this.history.timeline(this.current.value).value);
     } catch (error) {
       if (!(error instanceof CallError || error instanceof TypeError || error instanceof DOMException)) throw error;
     }
   }
 
-  private async loadReceipts(id: string): Promise<void> {
-    // The marks are the same whichever message is asked about.
-    const messageId = this.timeline(id).value.findLast((one) => one.event === "message" && one.gone === undefined)?.messageId;
-    if (messageId === undefined) return;
-    const receipts = await this.client.http.call<Schemas["Receipts"]>(
-      "GET", path`/conversations/${id}/receipts`, { query: { messageId, limit: RECEIPT_MEMBERS_MAX } }).catch(() => undefined);
-    for (const [user, marks] of Object.entries(receipts?.marksByUser ?? {})) {
-      this.mark(id, user, marks.deliveredUpTo, false);
-      this.mark(id, user, marks.readUpTo, true);
-    }
-  }
-
   private makeRows(): Row[] {
     // Previews follow the logs.
-    void this.revision.value;
+    void this.history.revision.value;
     const known = [...this.summaries.value.values()];
     const begun = this.pending.value.map((one) => one.conversationId)
       .filter((id, at, all) => !this.summaries.value.has(id) && all.indexOf(id) === at);
@@ -837,7 +566,7 @@ export class Session {
   }
 
   private preview(id: string): string {
-    const last = this.timeline(id).value.findLast((one) => one.event !== "commit");
+    const last = this.history.timeline(id).value.findLast((one) => one.event !== "commit");
     if (!last) return "";
     const who = last.event === "membership" ? "" : last.senderUserId === this.me ? "You: " : id.startsWith("g:") ? `${last.senderUserId}: ` : "";
     return who + describe(last, this.me);
@@ -849,62 +578,7 @@ export const about = (message: Message) => ({
   conversationId: message.conversationId, messageId: message.messageId, messageSequence: message.sequence,
 });
 
-/** Whom a text names; those of a conversation of two are told anyway. */
-function mentionsIn(id: string, text: string): { mentions?: string[] } {
-  if (!id.startsWith("g:")) return {};
-  const users = [...text.matchAll(/(?:^|[\s(])@([A-Za-z0-9._-]{1,64})/g)].map(([, user = ""]) => (user === "all" ? "@all" : user.replace(/[.-]+$/, "")));
-  const mentions = [...new Set(users)].filter(Boolean).slice(0, MENTIONS_MAX);
-  return mentions.length > 0 ? { mentions } : {};
-}
-
 /** A payload with another text: what is said of content stays. */
 function changedText(payload: unknown, text: string): unknown {
   return typeof payload === "object" && payload !== null ? { ...payload, text } : text;
-}
-
-function bytesOf(base64url: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64url.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
-}
-
-const isSame = (one: Uint8Array, other: Uint8Array) => one.length === other.length && one.every((byte, at) => byte === other[at]);
-
-/** A message in a line. */
-export function describe(message: Message, me = ""): string {
-  if (message.gone === "deleted") return "This message was deleted";
-  if (message.gone) return "This message is gone";
-  if (message.isEncrypted) return "Waiting for this message";
-  if (message.kind === UNREADABLE) return "A message that this device cannot read";
-  if (message.event === "membership") return describeMembership(message.payload, me);
-  if (message.viewOnce) return "A message to open once";
-  const text = textOf(message.payload);
-  if (text) return text;
-  return kindName(message.kind);
-}
-
-export const kindName = (kind: string): string => ({ image: "Photo", video: "Video", audio: "Voice note", doc: "File", poll: "Poll" })[kind] ?? "Message";
-
-/** A change of a group's members or settings, as a sentence. */
-export function describeMembership(payload: unknown, me: string): string {
-  const change = (payload ?? {}) as { change?: string; userId?: string; userIds?: string[]; actorUserId?: string; title?: string };
-  const actor = change.actorUserId === me ? "You" : (change.actorUserId ?? "Somebody");
-  const users = (change.userIds ?? [change.userId ?? "somebody"]).map((user) => (user === me ? "you" : user)).join(", ");
-  const subject = users === "you" ? "You" : users;
-  switch (change.change) {
-    case "created": return `${actor} made the group`;
-    case "added": return `${actor} added ${users}`;
-    case "joined": return `${subject} joined`;
-    case "removed": return `${actor} removed ${users}`;
-    case "left": return `${subject} left`;
-    case "promoted": return `${actor} made ${users} an admin`;
-    case "demoted": return `${actor} took the admin role from ${users}`;
-    case "renamed": return `${actor} named the group “${change.title ?? ""}”`;
-    case "dissolved": return `${actor} ended the group`;
-    default: return `${actor} changed the settings`;
-  }
-}
-
-export function browserName(): string {
-  const browser = ["Edg", "OPR", "Firefox", "Chrome", "Safari"].find((name) => navigator.userAgent.includes(name)) ?? "Browser";
-  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera" };
-  return names[browser] ?? browser;
 }

@@ -1,10 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { path } from "@tidings/client";
+import { browserName, type Device, NOTIFY } from "./device.ts";
 import { Failure, USER_PATTERN, useTask } from "./dialogs.tsx";
 import { canInstall, install } from "./install.ts";
-import { Avatar, Confirm, dayOf, Dialog, Icon, IconButton, Tabs, timeOf } from "./parts.tsx";
 import { Linking } from "./linking.tsx";
-import { browserName, type Device, NOTIFY, type Session, type UserSettings } from "./session.ts";
+import { Avatar, Confirm, dayOf, Dialog, Icon, IconButton, Tabs, timeOf } from "./parts.tsx";
+import type { Session, UserSettings } from "./session.ts";
 import { setTheme, theme } from "./theme.ts";
 
 export function Settings({ session, close, leave }: { session: Session; close: () => void; leave: () => void }) {
@@ -59,8 +60,8 @@ function Notifications({ session }: { session: Session }) {
     setSettings(await session.saveSettings({ ...others, ...(quietUntil ? { quietUntil } : {}), ...(quietHours ? { quietHours } : {}) }));
   });
   const turn = (on: boolean) => run(async () => {
-    if (on) setSaid((await session.enablePush()) === "push" ? "On, also while Tidings is closed." : "On while Tidings is open: this browser or service has no push.");
-    else await session.disablePush();
+    if (on) setSaid((await session.device.enablePush()) === "push" ? "On, also while Tidings is closed." : "On while Tidings is open: this browser or service has no push.");
+    else await session.device.disablePush();
     if (!on) setSaid("Off in this browser.");
     setOn(on);
   });
@@ -142,7 +143,7 @@ function Devices({ session }: { session: Session }) {
   const [keys, setKeys] = useState<ReadonlyMap<string, string>>(new Map());
   const { busy, error, run } = useTask();
   const load = async () => {
-    setDevices((await session.devices()).devices);
+    setDevices((await session.device.all()).devices);
     setKeys(await session.security.keysOf(session.me));
   };
   useEffect(() => run(load), []);
@@ -164,7 +165,7 @@ function Devices({ session }: { session: Session }) {
             <span class="file-icon"><Icon name="device" /></span>
             {device.current && name !== undefined
               ? (
-                <form class="inline grow" onSubmit={(event) => { event.preventDefault(); act(() => session.rename(name.trim())); setName(undefined); }}>
+                <form class="inline grow" onSubmit={(event) => { event.preventDefault(); act(() => session.device.rename(name.trim())); setName(undefined); }}>
                   <input autofocus aria-label="Name of this device" required maxLength={64} value={name} onInput={(event) => setName(event.currentTarget.value)} /><button disabled={busy || !name.trim()}>Save</button>
                 </form>
               )

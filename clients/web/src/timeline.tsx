@@ -1,9 +1,9 @@
 /** The messages of a conversation, of which those that are seen are in the page. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Message, textOf } from "@tidings/client";
+import type { Upload } from "./files.ts";
 import { type Context, Entry, Ticks } from "./message.tsx";
 import { Icon, IconButton, timeOf } from "./parts.tsx";
-import type { Upload } from "./session.ts";
 import { VirtualList } from "./virtual.tsx";
 
 const MARKED_MS = 2_500;
@@ -46,7 +46,7 @@ export function Messages({ context, messages }: { context: Context; messages: re
     setTimeout(() => setMarked((now) => (now === found.messageId ? undefined : now)), MARKED_MS);
   }, [target, index]);
 
-  const isSeeking = target?.conversationId === id && (messages[0]?.sequence ?? Infinity) > target.sequence && !session.isWhole(id);
+  const isSeeking = target?.conversationId === id && (messages[0]?.sequence ?? Infinity) > target.sequence && !session.history.isWhole(id);
 
   const latest = index.shown.at(-1);
   const before = useRef(latest);
@@ -60,7 +60,7 @@ export function Messages({ context, messages }: { context: Context; messages: re
 
   const pending = session.pending.value.filter((frame) => frame.conversationId === id && frame.type === "message.send" && !frame.threadRoot);
   const failed = session.failed.value.filter(({ frame }) => frame.conversationId === id);
-  const uploads = session.uploads.value.filter((one) => one.conversationId === id);
+  const uploads = session.files.uploads.value.filter((one) => one.conversationId === id);
   const outgoing = pending.length + uploads.length;
   const sent = useRef(outgoing);
   useEffect(() => {
@@ -69,9 +69,9 @@ export function Messages({ context, messages }: { context: Context; messages: re
   }, [outgoing]);
 
   const reachedStart = useCallback(() => {
-    if (loading.current || session.isWhole(id)) return;
+    if (loading.current || session.history.isWhole(id)) return;
     loading.current = true;
-    void session.older(id).then((hasCome) => {
+    void session.history.older(id).then((hasCome) => {
       loading.current = false;
       // It may have been changes of other messages alone, by which nothing has moved.
       if (hasCome) requestAnimationFrame(() => list.current?.look());

@@ -70,7 +70,7 @@ function Stage({ session, message, name, zoom, zoomBy }: { session: Session; mes
   const image = useRef<HTMLImageElement>(null);
   const drag = useRef<{ x: number; y: number; left: number; top: number } | undefined>(undefined);
   useEffect(() => {
-    session.address(message).then(setAddress, () => setFailed(true));
+    session.files.address(message).then(setAddress, () => setFailed(true));
   }, []);
   useLayoutEffect(() => {
     const { current } = image;
