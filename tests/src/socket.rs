@@ -232,11 +232,6 @@ impl Socket {
         self.unread.clear();
     }
 
-    /// Whether a close has come, among what has been heard.
-    pub fn is_closed(&self) -> bool {
-        self.closed.is_some()
-    }
-
     /// Waits until the service closes the socket, and answers the close code; none where it came
     /// without a close frame.
     pub async fn closed(&mut self) -> Option<u16> {
