@@ -147,7 +147,8 @@ pub(crate) async fn presence_now(ports: PresencePorts<'_>, user: &UserId) -> Res
         return Ok(Presence::at(now, true, None));
     }
     let devices = ports.devices.of_user(user).await?;
-    Ok(Presence::at(now, false, devices.iter().map(|d| d.seen_at).max()))
+    let last_seen = devices.iter().map(|device| device.seen_at).max();
+    Ok(Presence::at(now, false, last_seen.filter(|at| *at > Timestamp::default())))
 }
 
 #[cfg(test)]

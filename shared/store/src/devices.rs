@@ -458,7 +458,8 @@ pub(crate) fn device_of(item: &Item) -> Result<Device, StoreError> {
     let push = optional_text(item, "ps")?.map(|service| push_of(item, service)).transpose()?;
     Ok(Device {
         owner: Sender { user: UserId::parse(text(item, "uid")?)?, device: DeviceId::parse(text(item, "dev")?)? },
-        seen_at: Timestamp(number(item, "seen")?),
+        // Of the device of a user who was erased nothing is kept but that it is revoked.
+        seen_at: Timestamp(optional_number(item, "seen")?.unwrap_or_default()),
         revoked: flag(item, "rv")?,
         banned_until: Timestamp(optional_number(item, "bn")?.unwrap_or_default()),
         name: optional_text(item, "nm")?.map(Into::into),
