@@ -55,6 +55,10 @@ impl Paths {
         self.root.join("localstack/deploy.py")
     }
 
+    pub(crate) fn grants_script(&self) -> PathBuf {
+        self.root.join("localstack/grants.py")
+    }
+
     pub(crate) fn dlq_script(&self) -> PathBuf {
         self.root.join("localstack/dlq")
     }

@@ -24,12 +24,11 @@ pub(crate) fn start_emulator(paths: &Paths, state: &State, python: &Path) -> Res
     if state.persist {
         arguments.push("--persist".to_owned());
     }
-    if state.proxy_pid.is_some() {
-        arguments.extend(["--callback-url".to_owned(), state.endpoint_of_functions()]);
-    } else {
-        // What a function does beyond its role fails here as it would on AWS. With a proxy on the way
-        // it cannot be told who calls: the signature is for another host.
+    if state.enforces_roles() {
+        // What a function does beyond its role fails here as it would on AWS.
         arguments.push("--enforce-roles".to_owned());
+    } else {
+        arguments.extend(["--callback-url".to_owned(), state.endpoint_of_functions()]);
     }
     process::spawn_daemon(python, python, &arguments, &paths.log("emulator"))
 }

@@ -118,6 +118,12 @@ impl State {
         }
     }
 
+    /// Whether a function is refused what its role does not allow. With a proxy on the way it cannot be told who calls:
+    /// the signature is for another host.
+    pub(crate) fn enforces_roles(&self) -> bool {
+        self.target == Target::Emulator && self.proxy_pid.is_none()
+    }
+
     /// What the functions are told, where that is not what the host uses.
     pub(crate) fn endpoint_of_functions(&self) -> String {
         match self.target {

@@ -48,7 +48,7 @@ def test_it_starts_within_seconds_and_says_what_it_is(tmp_path: Path) -> None:
     assert (health["emulator"], health["emulatorVersion"], health["persists"]) == ("ministack", "1.5.33", False)
     names = [mend["name"] for mend in health["mends"]]
     assert "event sources" in names
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 13
 
 
 def test_it_refuses_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tidings_emulator.faults import InvalidFault, inject
+from tidings_emulator.grants import GRANTS
 from tidings_emulator.journal import CALLS, FRAMES, PUSHES, Journal
 from tidings_emulator.mends.base import Mend
 from tidings_emulator.push_services import SERVICES
@@ -64,6 +65,8 @@ class Control:
             return _settings(method, body)
         if name == "faults" and method == "POST":
             return _faults(body)
+        if name == "grants":
+            return _grants(method)
         return _push(method, name, query, body) or _json(404, {"message": f"no {method} {PREFIX}{name}"})
 
 
@@ -72,6 +75,15 @@ def _journal(journal: Journal, method: str, query: dict[str, list[str]]) -> Resp
         return 200, "application/x-ndjson", journal.lines(query.get("contains", [""])[0])
     if method == "DELETE":
         journal.clear()
+        return 204, "application/json", b""
+    return _json(405, {"message": "GET reads, DELETE clears"})
+
+
+def _grants(method: str) -> Response:
+    if method == "GET":
+        return 200, "application/json", GRANTS.as_json()
+    if method == "DELETE":
+        GRANTS.clear()
         return 204, "application/json", b""
     return _json(405, {"message": "GET reads, DELETE clears"})
 

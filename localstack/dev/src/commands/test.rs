@@ -9,7 +9,8 @@ use crate::failure::{Context, Failure, Result};
 use crate::interrupt;
 use crate::paths::Paths;
 use crate::python;
-use crate::stack::{self, Options};
+use crate::stack::{self, Options, STACK};
+use crate::state::{REGION, State};
 use crate::status::{self, Condition};
 use crate::web;
 
@@ -31,7 +32,7 @@ pub(crate) struct Args {
 /// Runs every test and leaves the stack as it was found; then a short run under faults.
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
     interrupt::listen()?;
-    let tested = with_stack(paths, args.no_up, || {
+    let tested = with_stack(paths, args.no_up, |fresh| {
         let rust = succeeded(&mut rust_tests(paths, args.filter.as_deref()))?;
         interrupt::check()?;
         // Run also after a failure: one run tells all there is to mend.
@@ -42,11 +43,16 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
         interrupt::check()?;
         // A filter names tests of one of these parts; `browser` is this one.
         let web = args.filter.as_deref().is_some_and(|filter| !"browser".contains(filter)) || web_tests(paths)?;
+        // After all that calls the functions, the browser included. What the functions did for whoever used the stack before,
+        // and remember, says nothing of the tests.
+        let is_whole = args.filter.is_none() && fresh;
+        let grants = !is_whole || grants_are_used(paths)?;
         let parts = [
             (rust, "the Rust tests"),
             (web, "the clients in TypeScript"),
             (parity, "the emulator's parity tests"),
             (seeds, "the simulation"),
+            (grants, "the comparison of what the roles grant with what was used"),
         ];
         let failed: Vec<&str> = parts.iter().filter(|(passed, _)| !passed).map(|(_, part)| *part).collect();
         if failed.is_empty() { Ok(()) } else { Err(Failure::new(format!("{} failed", failed.join(" and ")))) }
@@ -59,18 +65,19 @@ pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Runs something against the stack, and stops the stack afterwards if it did not run before.
-fn with_stack(paths: &Paths, no_up: bool, work: impl FnOnce() -> Result<()>) -> Result<()> {
+/// Runs something against the stack, and stops the stack afterwards if it did not run before. The work is told whether
+/// the stack was started for it.
+fn with_stack(paths: &Paths, no_up: bool, work: impl FnOnce(bool) -> Result<()>) -> Result<()> {
     let before = status::read(paths)?.state;
     if no_up {
         if before != Condition::Running {
             return Err(Failure::new("the stack does not run")
                 .with_help("start it: `cargo dev up --detach`, or leave --no-up out"));
         }
-        return work();
+        return work(false);
     }
-    stack::up(paths, Options::as_before(paths)?)?;
-    let result = work();
+    let outcome = stack::up(paths, Options::as_before(paths)?)?;
+    let result = work(outcome.started);
     if before != Condition::Running {
         stack::down(paths)?;
     }
@@ -106,6 +113,15 @@ fn new_seeds(paths: &Paths) -> Result<bool> {
 fn web_tests(paths: &Paths) -> Result<bool> {
     let status = serde_json::to_string(&status::read(paths)?).context(|| "cannot say what runs".to_owned())?;
     web::test(paths, &status)
+}
+
+/// Whether each grant of the functions' roles allowed a call, or is listed with the reason why none did. It says what is
+/// different, and whether that counts.
+fn grants_are_used(paths: &Paths) -> Result<bool> {
+    let Some(state) = State::load(paths)?.filter(State::enforces_roles) else { return Ok(true) };
+    let mut command = Command::new(python::emulator(paths)?);
+    command.arg(paths.grants_script()).args(["--endpoint", &state.endpoint(), "--region", REGION, "--stack", STACK]);
+    succeeded(&mut command)
 }
 
 fn parity_tests(paths: &Paths, filter: Option<&str>) -> Result<bool> {

@@ -11,6 +11,7 @@ from tidings_emulator.mends import (
     kinesis_retention,
     query_cost,
     queue_batches,
+    role_grants,
     websocket,
     websocket_frames,
 )
@@ -26,6 +27,7 @@ MENDS: tuple[Mend, ...] = (
     kinesis_retention.MEND,
     query_cost.MEND,
     queue_batches.MEND,
+    role_grants.MEND,
     websocket_frames.MEND,
     websocket.MEND,
     call_meter.MEND,
