@@ -8,5 +8,10 @@ function use(by: "keys" | "pointer"): void {
 
 addEventListener("keydown", (event) => { if (!MODIFIERS.has(event.key)) use("keys"); }, true);
 addEventListener("pointerdown", () => use("pointer"), true);
-// A page that scrolls under a pointer that rests is no movement of it.
-addEventListener("pointermove", ({ movementX, movementY }) => { if (movementX !== 0 || movementY !== 0) use("pointer"); }, true);
+let place = "";
+addEventListener("pointermove", ({ screenX, screenY }) => {
+  // A page that scrolls under a pointer that rests is no movement of it.
+  const before = place;
+  place = `${screenX} ${screenY}`;
+  if (place !== before) use("pointer");
+}, true);
