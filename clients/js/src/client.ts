@@ -202,6 +202,12 @@ export class Client {
     this.tick();
   }
 
+  /** The user is typing, or has stopped. */
+  typing(conversationId: string, active: boolean): void {
+    this.engine?.typing(conversationId, active, this.clock());
+    this.tick();
+  }
+
   /** Whose presence is told. */
   watch(users: Iterable<string>): void {
     this.watched = [...users];

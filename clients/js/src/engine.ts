@@ -72,6 +72,10 @@ export function retryAfterMs(error: ErrorFrame): number | undefined {
   return passes ? (error.retryAfterMs ?? DEFAULT_RETRY_MS) : undefined;
 }
 
+/** How long a word of typing counts, and when it is said again. */
+export const TYPING_LASTS_MS = 6_000;
+const TYPING_AGAIN_MS = 4_000;
+
 /** One device's conversation with the service. */
 export class Engine {
   private phase: Phase = { name: "offline" };
@@ -82,6 +86,7 @@ export class Engine {
   private readonly inFlight = new Map<string, EntryFrame>();
   private marksSent: [string, Mark][] = [];
   private watched = new Set<string>();
+  private readonly typingSaid = new Map<string, Moment>();
   private ids = 0;
   private heartbeatDue: Moment | undefined;
   private isDead = false;
@@ -239,6 +244,16 @@ export class Engine {
   watch(users: Iterable<string>): void {
     this.watched = new Set([...users].slice(0, 200));
     this.askPresence();
+  }
+
+  /** The user is typing in a conversation, or has stopped. Said now and then to who is connected, and kept nowhere. */
+  typing(conversation: string, active: boolean, now: Moment): void {
+    const said = this.typingSaid.get(conversation);
+    if (!this.session || (active ? said !== undefined && now - said < TYPING_AGAIN_MS : said === undefined)) return;
+    if (active) this.typingSaid.set(conversation, now);
+    else this.typingSaid.delete(conversation);
+    // Others have forgotten it by themselves by then.
+    if (active || now - (said ?? 0) < TYPING_LASTS_MS) this.frames.push({ type: "typing", conversationId: conversation, active });
   }
 
   /** Says a frame that is answered. */

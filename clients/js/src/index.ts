@@ -1,6 +1,6 @@
 /** Tidings in a browser and in Node. */
 export * from "./client.ts";
-export { Engine, RequestError, retryAfterMs, type EngineConfig, type EngineEvent } from "./engine.ts";
+export { Engine, RequestError, retryAfterMs, TYPING_LASTS_MS, type EngineConfig, type EngineEvent } from "./engine.ts";
 export * from "./finder.ts";
 export * from "./fold.ts";
 export * from "./frames.ts";

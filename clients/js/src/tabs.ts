@@ -25,7 +25,7 @@ export interface ChannelLike {
 
 /** What is used of a {@link Client}, and of one that encrypts. */
 export type ClientLike = Pick<
-  Client, "status" | "on" | "start" | "stop" | "reconnect" | "send" | "pending" | "read" | "setActive" | "watch" | "request" | "list" | "history"
+  Client, "status" | "on" | "start" | "stop" | "reconnect" | "send" | "pending" | "read" | "typing" | "setActive" | "watch" | "request" | "list" | "history"
 >;
 
 /** A client that tabs share. */
@@ -54,6 +54,7 @@ type Said =
   | { say: "event"; event: ClientEvent }
   | { say: "tab"; tab: string; isActive: boolean; watched: string[] }
   | { say: "read"; conversationId: string; upTo: number }
+  | { say: "typing"; conversationId: string; active: boolean }
   | { say: "reconnect" }
   | { say: "call"; tab: string; id: number; method: Method; args: unknown[]; again: boolean }
   | { say: "answer"; tab: string; id: number; value?: unknown; refused?: Refused };
@@ -164,6 +165,12 @@ export class SharedClient {
   read(conversationId: string, upTo: number): void {
     if (this.client) this.client.read(conversationId, upTo);
     else this.say({ say: "read", conversationId, upTo });
+  }
+
+  /** The user is typing, or has stopped. */
+  typing(conversationId: string, active: boolean): void {
+    if (this.client) this.client.typing(conversationId, active);
+    else this.say({ say: "typing", conversationId, active });
   }
 
   /** Whether the user is at this tab; they are there where they are at any. */
@@ -308,6 +315,8 @@ export class SharedClient {
       }
       case "read":
         return client?.read(said.conversationId, said.upTo);
+      case "typing":
+        return client?.typing(said.conversationId, said.active);
       case "reconnect":
         return client?.reconnect();
       case "call": {

@@ -82,6 +82,10 @@ export class CallTransport implements SocketLike {
         await this.http.call("POST", type === "message.ack" ? "/acks" : "/reads", { body });
         return;
       }
+      case "typing":
+        // It is worth six seconds, and nothing else waits for it.
+        await this.http.call("POST", "/typing", { body: { conversationId: frame.conversationId, active: frame.active } }).catch(() => undefined);
+        return;
       case "mailbox.ack": {
         const { type: _type, id: _id, ...body } = frame;
         await this.http.call("POST", "/mailbox/acks", { body });

@@ -11,6 +11,7 @@ import { type PanelName, Pins, ScheduledList, Thread, Threads } from "./panels.t
 import { Avatar, Confirm, dayOf, Icon, IconButton, Menu, MenuItem, reasonOf, timeOf } from "./parts.tsx";
 import { InTheClear, ProtectionMark, SafetyNumber, SecureBar } from "./secure.tsx";
 import type { Session } from "./session.ts";
+import { Gate, Report } from "./strangers.tsx";
 import { Messages } from "./timeline.tsx";
 import type { ViewerProps } from "./viewer.tsx";
 
@@ -21,7 +22,7 @@ const MUTE_MS = 8 * 3600_000;
 const FOREVER = Date.UTC(2100, 0, 1);
 
 type Asked =
-  | { name: "forward" | "delete" | "info" | "once"; message: Message }
+  | { name: "forward" | "delete" | "info" | "once" | "report"; message: Message }
   | { name: "group" | "poll" | "block" | "disappearing" | "safety" | "clear" | "link" | "searchable" }
   | { name: "later"; text: string; done: () => void };
 
@@ -42,7 +43,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
     session, id, reply: (message) => { setEditing(undefined); setReplyTo(message); }, edit: (message) => { setReplyTo(undefined); setEditing(message); },
     thread: (root) => setPanel({ name: "thread", root }), view: setViewed, forward: (message) => setAsked({ name: "forward", message }),
     remove: (message) => setAsked({ name: "delete", message }), info: (message) => setAsked({ name: "info", message }),
-    openOnce: (message) => setAsked({ name: "once", message }),
+    openOnce: (message) => setAsked({ name: "once", message }), report: (message) => setAsked({ name: "report", message }),
     show: (messageId, sequence) => {
       const known = sequence ?? session.history.timeline(id).value.find((one) => one.messageId === messageId)?.sequence;
       if (known !== undefined) void session.open(id, known);
@@ -59,6 +60,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
     const last = messages.findLast((one) => one.senderUserId === session.me && one.event === "message" && !one.gone && !one.isEncrypted && one.kind === "text");
     if (last) context.edit(last);
   };
+  const theirs = messages.findLast((one) => one.senderUserId !== session.me && one.event === "message" && !one.gone);
   const close = () => setAsked(undefined);
   return (
     <main
@@ -77,17 +79,17 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
           </div>
           <IconButton icon="search" label="Search in this conversation" onClick={search} />
           {peer === undefined && <IconButton icon="group" label="Group members" onClick={() => setAsked({ name: "group" })} />}
-          <ChatMenu session={session} id={id} show={setPanel} ask={(name) => setAsked({ name })} />
+          <ChatMenu session={session} id={id} show={setPanel} ask={(name) => setAsked({ name })} report={theirs && (() => context.report(theirs))} />
         </header>
         {pinned && !panel && (
           <button class="pin-bar" onClick={() => context.show(pinned.messageId, pinned.sequence)}><Icon name="pin" /><span><b>Pinned</b> {describe(pinned)}</span></button>
         )}
         <Messages context={context} messages={messages} />
         <SecureBar session={session} id={id} peer={peer} compare={() => setAsked({ name: "safety" })} link={() => setAsked({ name: "link" })} />
-        <Composer
+        <Gate session={session} id={id} report={() => { if (theirs) context.report(theirs); }}><Composer
           context={context} replyTo={replyTo} editing={editing} clear={() => { setReplyTo(undefined); setEditing(undefined); }} files={files} setFiles={setFiles}
           members={members} makePoll={() => setAsked({ name: "poll" })} sendLater={(text, done) => setAsked({ name: "later", text, done })} editLast={editLast}
-        />
+        /></Gate>
       </div>
       {panel?.name === "thread" && <Thread key={panel.root.messageId} context={context} root={messages.find((one) => one.messageId === panel.root.messageId) ?? panel.root} members={members} close={() => setPanel(undefined)} />}
       {panel?.name === "threads" && <Threads context={context} show={setPanel} close={() => setPanel(undefined)} />}
@@ -96,6 +98,7 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
       {asked?.name === "forward" && <Forward session={session} message={asked.message} close={close} />}
       {asked?.name === "delete" && <DeleteMessage session={session} message={asked.message} close={close} />}
       {asked?.name === "info" && <MessageInfo session={session} message={asked.message} close={close} />}
+      {asked?.name === "report" && <Report session={session} message={asked.message} close={close} />}
       {asked?.name === "once" && <Once session={session} message={asked.message} close={close} />}
       {asked?.name === "safety" && peer !== undefined && <SafetyNumber session={session} user={peer} close={close} />}
       {asked?.name === "clear" && <InTheClear session={session} id={id} close={close} />}
@@ -106,8 +109,8 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
       {asked?.name === "disappearing" && <Disappearing session={session} id={id} close={close} />}
       {asked?.name === "later" && <SendLater session={session} id={id} text={asked.text} done={asked.done} close={close} />}
       {asked?.name === "block" && peer !== undefined && (
-        <Confirm title={`Block ${peer}?`} action="Block" close={close} act={() => void session.block(peer).then(() => session.say(`${peer} is blocked.`), context.fail)}>
-          You will not be notified of what {peer} sends. Unblock them in the settings, under Privacy.
+        <Confirm title={`Block ${peer}?`} action="Block" close={close} act={() => void session.privacy.block(peer).catch(context.fail)}>
+          What {peer} sends in this conversation does not come to you, and neither of you sees whether the other is there. They are not told.
         </Confirm>
       )}
       {viewed && <LazyViewer session={session} messages={messages} first={viewed} close={() => setViewed(undefined)} />}
@@ -117,6 +120,8 @@ export function Chat({ session, id, search }: { session: Session; id: string; se
 
 function Subtitle({ session, id, members }: { session: Session; id: string; members: readonly string[] }) {
   const peer = peerOf(id, session.me);
+  const typing = session.typing.text(id);
+  if (typing) return <span class="typing">{typing}</span>;
   if (peer === session.me) return <>Only you see this</>;
   if (peer === undefined) {
     const others = members.slice(1);
@@ -128,7 +133,16 @@ function Subtitle({ session, id, members }: { session: Session; id: string; memb
   return <>{presence?.state === "recently" ? "here lately" : ""}</>;
 }
 
-function ChatMenu({ session, id, show, ask }: { session: Session; id: string; show: (panel: PanelName) => void; ask: (name: "block" | "disappearing" | "safety" | "clear" | "searchable") => void }) {
+interface ChatMenuProps {
+  session: Session;
+  id: string;
+  show: (panel: PanelName) => void;
+  ask: (name: "block" | "disappearing" | "safety" | "clear" | "searchable") => void;
+  /** Reports the other's latest message, where there is one. */
+  report: (() => void) | undefined;
+}
+
+function ChatMenu({ session, id, show, ask, report }: ChatMenuProps) {
   const summary = session.summaries.value.get(id);
   const peer = peerOf(id, session.me);
   const set = (change: object) => void session.settings(id, change).catch((error: unknown) => session.say(reasonOf(error)));
@@ -152,7 +166,9 @@ function ChatMenu({ session, id, show, ask }: { session: Session; id: string; sh
       {!session.isEncrypted(id) && <MenuItem icon={session.security.clear.value.has(id) ? "lock" : "unlock"} onClick={() => ask("clear")}>{session.security.clear.value.has(id) ? "Encrypt from now on" : "Write without encryption"}</MenuItem>}
       {summary && !session.isEncrypted(id) && <MenuItem icon="search" onClick={() => ask("searchable")}>Search with the service</MenuItem>}
       {peer !== undefined && <MenuItem icon="clock" onClick={() => ask("disappearing")}>Disappearing messages</MenuItem>}
-      {peer !== undefined && peer !== session.me && <MenuItem icon="block" onClick={() => ask("block")}>Block {peer}</MenuItem>}
+      {peer !== undefined && peer !== session.me && !session.privacy.blocked.value.has(peer) && <MenuItem icon="block" onClick={() => ask("block")}>Block {peer}</MenuItem>}
+      {peer !== undefined && session.privacy.blocked.value.has(peer) && <MenuItem icon="block" onClick={() => void session.privacy.unblock(peer).catch((error: unknown) => session.say(reasonOf(error)))}>Unblock {peer}</MenuItem>}
+      {peer !== undefined && report && <MenuItem icon="flag" onClick={report}>Report {peer}</MenuItem>}
     </Menu>
   );
 }

@@ -34,6 +34,7 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
   const [Recorder, setRecorder] = useState<FunctionComponent<RecorderProps>>();
   const area = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
+  const hasTyped = useRef(false);
   const names = useMentions(area, members, text, setText);
   useEffect(() => { if (matchMedia("(hover: hover)").matches) area.current?.focus(); }, [replyTo, editing, files]);
   useEffect(() => { if (editing) setText(textOf(editing.payload)); }, [editing]);
@@ -41,8 +42,12 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
     if (!area.current) return;
     area.current.style.height = "auto";
     area.current.style.height = `${Math.min(area.current.scrollHeight, HEIGHT_PX_MAX)}px`;
-    if (!threadRoot && !editing) session.setDraft(id, text);
+    if (threadRoot || editing) return;
+    session.setDraft(id, text);
+    // A draft that is only taken up again is no typing.
+    if (hasTyped.current) session.client.typing(id, text !== "");
   }, [text]);
+  useEffect(() => () => { if (hasTyped.current) session.client.typing(id, false); }, []);
   const canSend = text.trim() !== "" || files.length > 0;
   const submit = () => {
     // What stands in the field: a key may come before the state has followed it.
@@ -111,7 +116,7 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
         )}
         <textarea
           ref={area} rows={1} aria-label={label} placeholder={files.length > 0 ? "Add a caption" : label} value={text} maxLength={TEXT_CHARS_MAX} {...names.area}
-          onInput={(event) => { setText(event.currentTarget.value); names.look(); }} onKeyUp={names.look} onClick={names.look} onKeyDown={keys} onBlur={names.hide}
+          onInput={(event) => { hasTyped.current = true; setText(event.currentTarget.value); names.look(); }} onKeyUp={names.look} onClick={names.look} onKeyDown={keys} onBlur={names.hide}
           onPaste={(event) => {
             const pasted = [...(event.clipboardData?.files ?? [])];
             if (pasted.length > 0 && setFiles && !editing) {

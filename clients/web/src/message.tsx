@@ -23,6 +23,7 @@ export interface Context {
   remove: (message: Message) => void;
   info: (message: Message) => void;
   openOnce: (message: Message) => void;
+  report: (message: Message) => void;
   show: (messageId: string, sequence?: number) => void;
   fail: (error: unknown) => void;
 }
@@ -259,6 +260,7 @@ function Actions({ context, message, isMine, react }: { context: Context; messag
               <MenuItem icon="star" onClick={() => void session.star(message).catch(context.fail)}>Star</MenuItem>
               {isMine && context.id.startsWith("g:") && <MenuItem icon="info" onClick={() => context.info(message)}>Who has read it</MenuItem>}
               <MenuItem icon="remove" onClick={() => context.remove(message)}>Delete</MenuItem>
+              {!isMine && <MenuItem icon="flag" onClick={() => context.report(message)}>Report</MenuItem>}
             </Menu>
           </>
         )}

@@ -14,6 +14,7 @@ const ICONS = {
   image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01", bell: "M6 16V11a6 6 0 0112 0v5l2 2H4zM10 21h4", link: "M10 14a4 4 0 006 0l3-3a4 4 0 00-6-6l-1 1M14 10a4 4 0 00-6 0l-3 3a4 4 0 006 6l1-1",
   person: "M12 12a4 4 0 100-8 4 4 0 000 8zm-8 8a8 8 0 0116 0", check: "M5 12l5 5 9-10", eye: "M2 12s4-6 10-6 10 6 10 6-4 6-10 6S2 12 2 12zm10 3a3 3 0 100-6 3 3 0 000 6z", theme: "M12 3a9 9 0 100 18zM12 21a9 9 0 000-18",
   device: "M4 5h16v11H4zM2 20h20", block: "M12 21a9 9 0 100-18 9 9 0 000 18zM6 6l12 12", leave: "M14 4H5v16h9M10 12h10m-4-4l4 4-4 4",
+  flag: "M6 21V4h11l-2 4 2 4H6",
   unlock: "M6 11h12v9H6zM9 11V8a3 3 0 015.6-1.5", shield: "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12l2 2 4-4",
   mute: "M6 9v6h4l5 4V5l-5 4zM18 9l4 6m0-6l-4 6", lock: "M6 11h12v9H6zM9 11V8a3 3 0 016 0v3", down: "M6 9l6 6 6-6", file: "M7 3h7l4 4v14H7zM14 3v4h4", retry: "M5 12a7 7 0 0112-5l2 2m0-5v5h-5M19 12a7 7 0 01-12 5l-2-2m0 5v-5h5",
 } as const;

@@ -11,8 +11,10 @@ import { NOTIFY, ThisDevice } from "./device.ts";
 import { Files } from "./files.ts";
 import { History } from "./history.ts";
 import { Marks } from "./marks.ts";
+import { Privacy } from "./privacy.ts";
 import { isQuiet } from "./quiet.ts";
 import { openSecurely, Security } from "./security.ts";
+import { Typing } from "./typing.ts";
 
 type Schemas = http.components["schemas"];
 type Presence = socket.components["schemas"]["UserPresence"];
@@ -33,6 +35,8 @@ export interface Row {
   muted: boolean;
   encrypted: boolean;
   draft: string;
+  /** Of a stranger whom the user has not answered. */
+  request: boolean;
 }
 /** A message that was not accepted. */
 export interface Failed {
@@ -81,6 +85,8 @@ export class Session {
   readonly marks: Marks;
   readonly files: Files;
   readonly device: ThisDevice;
+  readonly privacy: Privacy;
+  readonly typing = new Typing();
   /** By conversation: up to where the user had read when it was opened. */
   readonly unreadFrom = new Map<string, number>();
   private readonly tabs: BroadcastChannel;
@@ -97,6 +103,7 @@ export class Session {
     this.marks = new Marks(client.http, this.me);
     this.files = new Files(client, this.security, (outgoing) => this.send(outgoing));
     this.device = new ThisDevice(client.http, deviceId, this.me);
+    this.privacy = new Privacy(client.http);
     client.on((event) => this.heard(event));
   }
 
@@ -331,8 +338,18 @@ export class Session {
     return (await this.message(id, messageId)).sequence;
   }
 
-  async block(user: string): Promise<void> {
-    await this.call("PUT", path`/blocks/${user}`);
+  /** Lets a stranger write, and see what the user has read. */
+  async acceptRequest(id: string): Promise<void> {
+    await this.privacy.accept(peerOf(id, this.me) ?? "");
+    this.change(id, { request: false });
+    this.readCurrent();
+  }
+
+  /** Turns a stranger down: they are blocked, and the conversation is put away. */
+  async declineRequest(id: string): Promise<void> {
+    await this.privacy.decline(peerOf(id, this.me) ?? "");
+    this.change(id, { request: false, archived: true });
+    if (this.current.value === id) await this.open(undefined);
   }
 
   async settings(id: string, change: object): Promise<void> {
@@ -444,6 +461,8 @@ export class Session {
       case "presence.update":
         this.presence.value = new Map([...this.presence.value, ...frame.users.map((one) => [one.userId, one] as const)]);
         return;
+      case "typing":
+        return this.typing.set(frame.conversationId, frame.userId, frame.active);
       case "conversation.settings": {
         const { type: _, ...settings } = frame;
         return this.change(frame.conversationId, { ...settings, muted: (frame.mutedUntil ?? 0) > Date.now() });
@@ -465,6 +484,8 @@ export class Session {
     const before = this.summaries.value.get(id) ?? {
       conversationId: id, lastSequence: 0, readUpTo: 0, deliveredUpTo: 0, unread: 0, mentions: 0, muted: false, pinned: false, archived: false,
       lastTs: last.ts,
+      // Until the service says otherwise: it may be somebody whom the user has let in.
+      ...(peerOf(id, this.me) !== undefined && entries.every((one) => one.senderUserId !== this.me) ? { request: true } : {}),
     };
     if (isNew) {
       this.summaries.value = new Map(this.summaries.value).set(id, before);
@@ -479,7 +500,12 @@ export class Session {
       unread: before.unread + others.length, mentions: before.mentions + mine.length, ...(commits ? { encrypted: true } : {}),
     });
     if (fresh.some((one) => one.event === "membership")) void this.client.list().catch(() => undefined);
-    for (const one of others) this.marks.mark(id, one.senderUserId, one.sequence, true);
+    for (const one of others) {
+      this.marks.mark(id, one.senderUserId, one.sequence, true);
+      this.typing.set(id, one.senderUserId, false);
+    }
+    // To write accepts.
+    if (before.request && entries.some((one) => one.senderUserId === this.me)) this.change(id, { request: false });
     if (isNew) this.watch();
     if (id === this.current.value) this.readCurrent();
     const latest = others.at(-1);
@@ -517,7 +543,8 @@ export class Session {
     if (id === undefined || document.visibilityState !== "visible") return;
     const log = this.history.reach(id);
     if (log.isEmpty) return;
-    this.client.read(id, log.top);
+    // A stranger learns nothing of it before they are accepted.
+    if (!this.summaries.value.get(id)?.request) this.client.read(id, log.top);
     if ((this.summaries.value.get(id)?.unread ?? 0) > 0) this.tabs.postMessage({ news: "read", conversationId: id } satisfies TabNews);
     this.change(id, { unread: 0, mentions: 0, readUpTo: log.top });
   }
@@ -536,7 +563,7 @@ export class Session {
   private async refresh(): Promise<void> {
     try {
       const list = await this.client.list();
-      await this.device.register();
+      await Promise.all([this.device.register(), this.privacy.load()]);
       this.quiet = await this.call<UserSettings>("GET", "/settings");
       const bare = list.filter((one) => this.history.reach(one.conversationId).isEmpty && one.lastSequence > 0).slice(0, PREVIEWS_MAX);
       for (const { conversationId } of bare) await this.history.older(conversationId);
@@ -556,11 +583,11 @@ export class Session {
     const rows = known.map((one): Row => ({
       id: one.conversationId, title: this.title(one.conversationId), preview: this.preview(one.conversationId), ts: one.lastTs,
       unread: one.unread, mentions: one.mentions, pinned: one.pinned, archived: one.archived, muted: one.muted,
-      encrypted: one.encrypted ?? false, draft: one.conversationId === this.current.value ? "" : (this.drafts.value[one.conversationId] ?? ""),
+      encrypted: one.encrypted ?? false, request: one.request ?? false, draft: one.conversationId === this.current.value ? "" : (this.drafts.value[one.conversationId] ?? ""),
     }));
     const fresh = begun.map((id): Row => ({
       id, title: this.title(id), preview: "Waiting to be sent", ts: Date.now(), unread: 0, mentions: 0, pinned: false, archived: false,
-      muted: false, encrypted: false, draft: "",
+      muted: false, encrypted: false, request: false, draft: "",
     }));
     return [...rows, ...fresh].sort((one, other) => Number(other.pinned) - Number(one.pinned) || other.ts - one.ts);
   }

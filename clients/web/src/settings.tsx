@@ -1,5 +1,4 @@
 import { useEffect, useState } from "preact/hooks";
-import { path } from "@tidings/client";
 import { browserName, type Device, NOTIFY } from "./device.ts";
 import { Failure, USER_PATTERN, useTask } from "./dialogs.tsx";
 import { canInstall, install } from "./install.ts";
@@ -105,31 +104,53 @@ function Notifications({ session }: { session: Session }) {
   );
 }
 
-function Privacy({ session }: { session: Session }) {
-  const [blocks, setBlocks] = useState<readonly string[]>();
-  const [user, setUser] = useState("");
+/** To whom something is shown: the service's word for it, and what it is called. */
+const AUDIENCES = [["everyone", "Everyone"], ["contacts", "People I have written to"], ["nobody", "Nobody"]] as const;
+type Audience = (typeof AUDIENCES)[number][0];
+
+/** What others see of the user, and strangers. */
+function Shown({ session }: { session: Session }) {
+  const [settings, setSettings] = useState<UserSettings>();
   const { busy, error, run } = useTask();
-  const load = async () => {
-    const found = await session.call<{ blocks: { userId: string }[] }>("GET", "/blocks");
-    setBlocks(found.blocks.map((one) => one.userId));
-  };
-  const act = (task: () => Promise<unknown>) => run(async () => {
-    await task();
-    await load();
-  });
-  useEffect(() => run(load), []);
+  useEffect(() => run(async () => setSettings(await session.call<UserSettings>("GET", "/settings"))), []);
+  const save = (change: Partial<UserSettings>) => run(async () => setSettings(await session.saveSettings({ ...settings, ...change })));
+  const pick = (name: "lastSeen" | "readReceipts", label: string) => (
+    <label>{label}
+      <select disabled={busy || !settings} value={settings?.[name] ?? "everyone"} onChange={(event) => save({ [name]: event.currentTarget.value as Audience })}>
+        {AUDIENCES.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
+      </select>
+    </label>
+  );
   return (
     <>
+      {pick("lastSeen", "Who sees when I am here")}
+      {pick("readReceipts", "Who sees what I have read")}
+      <p class="muted">What you do not show others you do not see of them.</p>
+      <label class="check"><input type="checkbox" role="switch" checked={settings?.quietRequests ?? false} disabled={busy || !settings} onChange={(event) => save({ quietRequests: event.currentTarget.checked })} />Strangers wait without a notification</label>
+      <Failure error={error} />
+    </>
+  );
+}
+
+function Privacy({ session }: { session: Session }) {
+  const [user, setUser] = useState("");
+  const { busy, error, run } = useTask();
+  const { privacy } = session;
+  const blocks = [...privacy.blocked.value].sort();
+  useEffect(() => run(() => privacy.load()), []);
+  return (
+    <>
+      <Shown session={session} />
       <h3>Blocked users</h3>
-      <p class="muted">You are not notified of what they send.</p>
-      <form class="inline" onSubmit={(event) => { event.preventDefault(); act(async () => { await session.block(user.trim()); setUser(""); }); }}>
+      <p class="muted">What they send you does not come to you, and neither sees whether the other is there. They are not told.</p>
+      <form class="inline" onSubmit={(event) => { event.preventDefault(); run(async () => { await privacy.block(user.trim()); setUser(""); }); }}>
         <input aria-label="User to block" placeholder="Block somebody" pattern={USER_PATTERN} value={user} onInput={(event) => setUser(event.currentTarget.value)} />
         <button disabled={busy || !user.trim()}>Block</button>
       </form>
       <Failure error={error} />
-      {blocks?.length === 0 && <p class="muted">Nobody is blocked.</p>}
+      {blocks.length === 0 && !busy && <p class="muted">Nobody is blocked.</p>}
       <ul class="members">
-        {blocks?.map((name) => <li key={name}><Avatar name={name} /><span class="grow">{name}</span><button class="link" onClick={() => act(() => session.call("DELETE", path`/blocks/${name}`))}>Unblock</button></li>)}
+        {blocks.map((name) => <li key={name}><Avatar name={name} /><span class="grow">{name}</span><button class="link" disabled={busy} onClick={() => run(() => privacy.unblock(name))}>Unblock</button></li>)}
       </ul>
     </>
   );

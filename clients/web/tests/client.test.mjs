@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { accessible, choose, eventually, hasBrowser, launch, messageOf, named, PATIENCE_MS, shot, signIn, site, startChat, write } from "./support.mjs";
+import { accessible, choose, eventually, hasBrowser, launch, letIn, messageOf, named, PATIENCE_MS, shot, signIn, site, startChat, write } from "./support.mjs";
 
 if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
 const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
@@ -18,7 +18,7 @@ browserTest("two users chat, with ticks, replies, reactions, edits, deletions an
   await one.page.getByRole("img", { name: "Waiting to be sent" }).waitFor();
   const other = await signIn(browser, bob);
   await one.page.getByRole("img", { name: "Delivered" }).waitFor();
-  await other.page.getByText("Hello, Bob").click();
+  await letIn(other.page, alice);
   await one.page.getByRole("img", { name: "Read" }).waitFor();
 
   const bubble = other.page.getByRole("article").filter({ hasText: "Hello, Bob" }).first();
@@ -100,7 +100,7 @@ browserTest("what is written offline waits, and is sent once when one is back, a
   const other = await signIn(browser, bob);
   await startChat(one.page, bob);
   await write(one.page, "Before");
-  await other.page.getByText("Before").first().click();
+  await letIn(other.page, alice);
   // The worker has kept the application by then.
   await one.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   await one.page.reload();

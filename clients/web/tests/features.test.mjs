@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { accessible, choose, hasBrowser, launch, messageOf, named, shot, signIn, startChat, write } from "./support.mjs";
+import { accessible, choose, hasBrowser, launch, letIn, messageOf, named, shot, signIn, startChat, write } from "./support.mjs";
 
 const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
 
@@ -137,7 +137,7 @@ browserTest("a voice note, content that is cancelled, forwarded, found and looke
   const { page } = one;
   await startChat(page, bob);
   await write(page, "The lighthouse is lit");
-  await other.page.getByRole("navigation").getByRole("button", { name: new RegExp(alice) }).click();
+  await letIn(other.page, alice);
 
   await page.getByRole("button", { name: "Record a voice note" }).click();
   await page.getByRole("timer", { name: "Recorded" }).getByText("0:01").waitFor();

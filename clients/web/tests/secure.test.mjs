@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Terminal } from "../../js/tests/stack/cli.mjs";
-import { accessible, executablePath, hasBrowser, launch, named, shot, signIn, stack, startChat, write } from "./support.mjs";
+import { accessible, executablePath, hasBrowser, launch, letIn, named, shot, signIn, stack, startChat, write } from "./support.mjs";
 
 if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
 const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
@@ -96,7 +96,7 @@ browserTest("safety numbers are compared, and their change is told; devices are 
   await shot(one.page, "secure-waiting-light");
   await accessible(one.page, "waiting for somebody's keys");
   const other = await signIn(browser, bob);
-  await other.page.getByRole("button", { name: new RegExp(alice) }).click();
+  await letIn(other.page, alice);
   await heard(other.page, "Are you there?");
   await one.page.getByText(`Waiting for ${bob}`).waitFor({ state: "detached" });
   const digits = [];
@@ -163,7 +163,7 @@ browserTest("a new device is linked by the QR code that it shows, and gets the h
     const other = await signIn(browser, bob);
     await startChat(old.page, bob);
     await write(old.page, "An old story");
-    await other.page.getByRole("button", { name: new RegExp(alice) }).click();
+    await letIn(other.page, alice);
     await heard(other.page, "An old story");
     await write(other.page, "And its ending");
     await heard(old.page, "And its ending");

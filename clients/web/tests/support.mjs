@@ -65,6 +65,13 @@ export async function startChat(page, user) {
   await page.getByRole("heading", { name: user, level: 2 }).waitFor();
 }
 
+/** Opens what somebody writes for the first time, and lets them in. */
+export async function letIn(page, user) {
+  await page.getByRole("button", { name: /Message requests/ }).click();
+  await page.getByRole("navigation").getByRole("button", { name: new RegExp(user) }).click();
+  await page.getByRole("group", { name: "Message request" }).getByRole("button", { name: "Accept" }).click();
+}
+
 /** Chooses from the menu of a message. */
 export async function choose(bubble, name) {
   await bubble.hover();

@@ -116,6 +116,10 @@ export class SecureClient {
     this.client.read(conversationId, upTo);
   }
 
+  typing(conversationId: string, active: boolean): void {
+    this.client.typing(conversationId, active);
+  }
+
   setActive(active: boolean): void {
     this.client.setActive(active);
   }

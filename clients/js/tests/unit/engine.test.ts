@@ -125,3 +125,20 @@ it("loses nothing of a conversation that its own message places", () => {
   const events = engine.takeEvents();
   expect(events.flatMap((event) => (event.type === "entries" ? event.entries.map((one) => one.sequence) : []))).toEqual([5, 6]);
 });
+
+it("says now and then that the user types, and once that they have stopped while that is news", () => {
+  const { engine, say, done } = connected();
+  const said = () => engine.takeFrames().flatMap((frame) => (frame.type === "typing" ? [frame.active] : []));
+  engine.typing(CONVERSATION, true, 1);
+  say(ready());
+  done();
+  engine.takeFrames();
+  for (const now of [1000, 2000, 4999, 5000, 6000]) engine.typing(CONVERSATION, true, now);
+  expect(said()).toEqual([true, true]);
+  engine.typing(CONVERSATION, false, 7000);
+  engine.typing(CONVERSATION, false, 7001);
+  expect(said()).toEqual([false]);
+  engine.typing(CONVERSATION, true, 8000);
+  engine.typing(CONVERSATION, false, 14_000);
+  expect(said()).toEqual([true]);
+});
