@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { accessible, choose, eventually, hasBrowser, launch, letIn, messageOf, named, PATIENCE_MS, shot, signIn, site, startChat, write } from "./support.mjs";
+import { accessible, choose, eventually, hasBrowser, launch, letIn, messageOf, named, PATIENCE_MS, shot, signIn, site, startChat, visit, write } from "./support.mjs";
 
 if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
 const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
@@ -141,7 +141,7 @@ browserTest("a group with media, where sockets are blocked for one", async () =>
   });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
-  await page.goto(`${site}/#user=${bob}`);
+  await visit(page, `${site}/#user=${bob}`);
   await page.getByText("Slow connection").waitFor();
   await one.page.getByRole("button", { name: "New conversation" }).click();
   await one.page.getByRole("button", { name: "Make a group instead" }).click();
@@ -182,7 +182,7 @@ browserTest("a group with media, where sockets are blocked for one", async () =>
 browserTest("the first look, and a second tab of one user", async () => {
   const context = await browser.newContext({ viewport: { width: 1180, height: 760 } });
   const page = await context.newPage();
-  await page.goto(site);
+  await visit(page, site);
   await page.getByRole("button", { name: "alice" }).waitFor();
   await shot(page, "sign-in-light");
   await accessible(page, "signing in");
@@ -200,7 +200,7 @@ browserTest("the first look, and a second tab of one user", async () => {
   second.setDefaultTimeout(PATIENCE_MS);
   let sockets = 0;
   second.on("websocket", () => { sockets += 1; });
-  await second.goto(`${site}/#user=${user}`);
+  await visit(second, `${site}/#user=${user}`);
   await second.getByRole("button", { name: "New conversation" }).click();
   await second.getByRole("button", { name: "Notes to yourself" }).click();
   await write(second, "A note from the second tab");

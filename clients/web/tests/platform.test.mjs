@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createDecipheriv, createECDH, createHash, hkdfSync, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { accessible, eventually, hasBrowser, launch, messageOf, named, PATIENCE_MS, shot, signIn, site, stack, startChat, write } from "./support.mjs";
+import { accessible, eventually, hasBrowser, launch, messageOf, named, PATIENCE_MS, shot, signIn, site, stack, startChat, visit, write } from "./support.mjs";
 
 const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
 
@@ -20,7 +20,7 @@ browserTest("the first look comes soon after that of a page that has nothing", a
       const context = await browser.newContext({ serviceWorkers: "block" });
       const page = await context.newPage();
       await page.route(`${site}/bare`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><title>Bare</title><p>Bare</p>" }));
-      await page.goto(`${site}/${path}`);
+      await visit(page, `${site}/${path}`);
       looks[name].push(await page.evaluate(() => new Promise((resolve) => {
         new PerformanceObserver((list) => { for (const one of list.getEntriesByName("first-contentful-paint")) resolve(one.startTime); }).observe({ type: "paint", buffered: true });
       })));
@@ -70,7 +70,7 @@ browserTest("a push comes while the client is closed, is shown, and leads to its
   }, [endpoint, keys.getPublicKey("base64url"), auth.toString("base64url")]);
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
-  await page.goto(`${site}/#user=${bob}`);
+  await visit(page, `${site}/#user=${bob}`);
   await page.getByRole("button", { name: "Settings" }).click();
   await page.getByRole("tab", { name: "Notifications" }).click();
   await page.getByRole("switch", { name: "Notify me in this browser" }).click();
@@ -183,7 +183,7 @@ browserTest("signing in at an issuer: refused, in, refreshed once for two tabs, 
   await context.route(`${site}/config.json`, (route) => route.fulfill({ json: config }));
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
-  await page.goto(site);
+  await visit(page, site);
   const signInButton = page.getByRole("button", { name: "Sign in", exact: true });
   await signInButton.waitFor();
   for (const [refuses, said] of [["denied", "You cancelled the sign-in."], ["state", "begun elsewhere"]]) {
@@ -205,7 +205,7 @@ browserTest("signing in at an issuer: refused, in, refreshed once for two tabs, 
   await page.getByRole("heading", { name: "Notes to yourself", level: 2 }).waitFor();
   const second = await context.newPage();
   second.setDefaultTimeout(PATIENCE_MS);
-  await second.goto(site);
+  await visit(second, site);
   await second.getByRole("navigation").or(second.getByText("No conversations yet")).first().waitFor();
   await eventually(async () => state.refreshes > 1);
   await write(page, "Still here");

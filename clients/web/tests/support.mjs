@@ -25,6 +25,21 @@ export const launch = () => chromium.launch({
   executablePath, args: ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"],
 });
 
+/**
+ * Loads a page, anew where it does not come. What serves it keeps a thread for each connection; of two that come at once it may leave one without
+ * until another has ended, and a browser keeps its connections open.
+ */
+export async function visit(page, url) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await page.goto(url, { timeout: PATIENCE_MS / 3 });
+    } catch (error) {
+      if (tries === 4) throw error;
+      await page.goto("about:blank");
+    }
+  }
+}
+
 /** A page of a user who is signed in; `prepare` has the context before it loads anything. */
 export async function signIn(browser, user, { prepare = async () => {}, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, serviceWorkers: "allow", ...options });
@@ -37,7 +52,7 @@ export async function signIn(browser, user, { prepare = async () => {}, ...optio
     faults.push(String(error));
   });
   page.on("console", (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
-  await page.goto(`${site}/#user=${user}`);
+  await visit(page, `${site}/#user=${user}`);
   await page.getByRole("heading", { name: "Chats" }).waitFor();
   return { context, page, faults };
 }
