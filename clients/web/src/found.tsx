@@ -12,18 +12,20 @@ interface Props {
   session: Session;
   found: FoundMessage;
   words: readonly string[];
+  /** It is the one that was opened last. */
+  isOpened: boolean;
   open: (conversationId: string, sequence: number) => void;
   unstar: (() => void) | undefined;
 }
 
-export function Found({ session, found, words, open, unstar }: Props) {
+export function Found({ session, found, words, isOpened, open, unstar }: Props) {
   const { conversationId, sequence, senderUserId, ts } = found.is === "here" ? found.message : found.hit;
   const isGroup = conversationId.startsWith("g:");
   const who = senderUserId === session.me ? "You" : senderUserId;
   const text = found.is === "here" ? textIn(found.message) : (found.hit.snippet ?? kindName(found.hit.kind));
   return (
     <li class="with-button">
-      <button class={`item ${session.current.value === conversationId ? "here" : ""}`} onClick={() => open(conversationId, sequence)}>
+      <button class={`item ${isOpened ? "here" : ""}`} aria-current={isOpened ? "true" : undefined} onClick={() => open(conversationId, sequence)}>
         <Avatar name={session.title(conversationId)} isGroup={isGroup} />
         <span class="item-text">
           <span class="item-top"><b>{session.title(conversationId)}</b><time>{shortTime(ts)}</time></span>

@@ -55,16 +55,29 @@ export function memo<Props extends object>(view: FunctionComponent<Props>): Func
   return Memo as unknown as FunctionComponent<Props>;
 }
 
+/** Whether a menu that would be cut off beneath its button has room above it. */
+function fitsAbove(menu: HTMLElement | null): boolean {
+  const list = menu?.querySelector(".menu-list")?.getBoundingClientRect();
+  const frame = menu?.closest(".timeline")?.getBoundingClientRect();
+  if (!menu || !list || !frame || list.bottom <= frame.bottom) return false;
+  return menu.getBoundingClientRect().top - frame.top > list.height;
+}
+
 /** A button with a menu, by mouse and by keyboard: arrows, Home, End, Escape. */
 export function Menu({ label, icon, children, up = false }: { label: string; icon: keyof typeof ICONS; children: ComponentChildren; up?: boolean }) {
   const [isOpen, setOpen] = useState(false);
+  const [isAbove, setAbove] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const items = () => [...(box.current?.querySelectorAll<HTMLElement>("[role^=menuitem]") ?? [])];
   const close = (toButton: boolean) => {
     setOpen(false);
     if (toButton) box.current?.querySelector<HTMLElement>("button")?.focus();
   };
-  useLayoutEffect(() => { if (isOpen) items()[0]?.focus({ preventScroll: true }); }, [isOpen]);
+  useLayoutEffect(() => {
+    if (!isOpen) return setAbove(false);
+    setAbove(fitsAbove(box.current));
+    items()[0]?.focus({ preventScroll: true });
+  }, [isOpen]);
   useEffect(() => {
     if (!isOpen) return;
     const outside = (event: Event) => { if (!box.current?.contains(event.target as Node)) setOpen(false); };
@@ -87,7 +100,7 @@ export function Menu({ label, icon, children, up = false }: { label: string; ico
     }
   };
   return (
-    <div class={`menu ${up ? "up" : ""}`} ref={box} onKeyDown={keys}>
+    <div class={`menu ${up ? "up" : ""} ${isAbove ? "above" : ""}`} ref={box} onKeyDown={keys}>
       <button type="button" class="icon-button" aria-label={label} title={label} aria-haspopup="menu" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}><Icon name={icon} /></button>
       {isOpen && <div class="menu-list" role="menu" aria-label={label} onClick={() => close(true)}>{children}</div>}
     </div>

@@ -30,6 +30,7 @@ export function Search({ session, scope }: { session: Session; scope: { conversa
   const [asksService, setAsksService] = useState(localStorage.getItem(ASK_SERVICE) === "on");
   const [found, setFound] = useState<readonly FoundMessage[]>([]);
   const [hasMore, setMore] = useState(false);
+  const [opened, setOpened] = useState<string>();
   const [state, setState] = useState<"idle" | "busy" | "done">("idle");
   const [error, setError] = useState<string>();
   /** Why the service found nothing, where it was asked. */
@@ -81,6 +82,7 @@ export function Search({ session, scope }: { session: Session; scope: { conversa
   const open = (conversationId: string, sequence: number) => {
     // On a narrow screen the search stands where the conversation is to be.
     if (isNarrow.value) close();
+    setOpened(`${conversationId} ${sequence}`);
     void session.open(conversationId, sequence);
   };
   const more = () => {
@@ -128,7 +130,8 @@ export function Search({ session, scope }: { session: Session; scope: { conversa
           {found.map((one) => {
             const { conversationId, sequence } = one.is === "here" ? one.message : one.hit;
             const { message } = one.is === "here" ? one : { message: undefined };
-            return <Found key={`${conversationId} ${sequence}`} session={session} found={one} words={words} open={open} unstar={kind === STARRED && message ? () => unstar(message) : undefined} />;
+            const name = `${conversationId} ${sequence}`;
+            return <Found key={name} session={session} found={one} words={words} isOpened={name === opened} open={open} unstar={kind === STARRED && message ? () => unstar(message) : undefined} />;
           })}
         </ul>
         {state === "idle" && (

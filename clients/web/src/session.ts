@@ -439,9 +439,11 @@ export class Session {
       if (!before) return one;
       // It stays so, whatever the service says.
       const encrypted = before.encrypted || one.encrypted ? { encrypted: true } : {};
-      if (before.lastSequence <= one.lastSequence) return { ...one, ...encrypted };
-      const { lastSequence, lastTs, unread, mentions } = before;
-      return { ...one, ...encrypted, lastSequence, lastTs, unread, mentions };
+      const { lastSequence, readUpTo, unread, mentions } = before;
+      if (lastSequence <= one.lastSequence && readUpTo <= one.readUpTo) return { ...one, ...encrypted };
+      // What has come or was read here the service's list has not heard of yet; what else is new is counted as it comes.
+      const lastTs = Math.max(before.lastTs, one.lastTs);
+      return { ...one, ...encrypted, lastSequence, lastTs, readUpTo: Math.max(readUpTo, one.readUpTo), unread, mentions };
     });
     this.summaries.value = new Map([...known, ...merged.map((one) => [one.conversationId, one] as const)]);
     this.isListed.value = true;

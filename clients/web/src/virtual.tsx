@@ -123,6 +123,8 @@ export class VirtualList extends Component<Props, State> {
       this.props.moved?.(atEnd);
     }
     const top = box.scrollTop;
+    // It was not this list that scrolled: whoever did wants to be there.
+    if (Math.abs(top - this.seenTop) >= 1) this.wanted = undefined;
     this.seenTop = top;
     const index = this.heights.at(top);
     const key = this.props.keys[index];
