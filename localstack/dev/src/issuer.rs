@@ -3,23 +3,36 @@
 //! It listens on loopback only, and answers only loopback names and origins: else any web page
 //! that the developer opens could become any user of the local stack.
 
-use std::io::{self, Read};
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
 
+use http_body_util::{BodyExt, Collected, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tiny_http::{Header, Method, Request, Response, Server};
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::clock::now_ms;
-use crate::failure::{Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::keys::{self, SigningKey};
 use crate::site::{self, Page};
 use crate::state::State;
 use crate::token::{self, Claims};
 
 pub(crate) const TOKEN_LIFETIME_S: u32 = 12 * 3600;
-const BODY_BYTES_MAX: u64 = 4096;
+const BODY_BYTES_MAX: usize = 4096;
+/// Who connects has so long to ask. A browser connects ahead of what it may ask.
+const ASK_WITHIN: Duration = Duration::from_mins(5);
 
 pub(crate) struct Issuer<'a> {
     pub(crate) url: &'a str,
@@ -28,92 +41,134 @@ pub(crate) struct Issuer<'a> {
 }
 
 /// What is served, and where it lies.
-pub(crate) struct Served<'a> {
-    pub(crate) issuer: &'a str,
-    pub(crate) audience: &'a str,
-    pub(crate) keys: &'a Path,
-    pub(crate) site: &'a Path,
-    pub(crate) state: &'a Path,
+pub(crate) struct Served {
+    pub(crate) issuer: String,
+    pub(crate) audience: &'static str,
+    pub(crate) keys: PathBuf,
+    pub(crate) site: PathBuf,
+    pub(crate) state: PathBuf,
+}
+
+/// What is asked.
+struct Asked {
+    method: Method,
+    path: String,
+    host: Option<String>,
+    origin: Option<String>,
+    /// Why there is none, where it could not be read.
+    body: std::result::Result<Bytes, String>,
 }
 
 /// Serves until the process is ended.
-pub(crate) fn serve(served: &Served<'_>, port: u16) -> Result<()> {
-    let (url, audience, keys_dir) = (served.issuer, served.audience, served.keys);
+pub(crate) fn serve(served: Served, port: u16) -> Result<()> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let server = Server::http(address).map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
-    println!("{url} on http://{address}");
-    for mut request in server.incoming_requests() {
-        if let Some(page) = page(served, &request) {
-            respond(request, page);
-            continue;
-        }
-        // Read anew each time: `cargo dev token` may have made a key since.
-        let (status, body) = match keys::load_all(keys_dir) {
-            Ok(keys) => answer(&Issuer { url, audience, keys }, &mut request),
-            Err(failure) => (500, json!({ "error": failure.to_string() })),
-        };
-        let mut headers = vec![
-            ("Content-Type", "application/json".to_owned()),
-            ("Cache-Control", "no-store".to_owned()),
-            ("Vary", "Origin".to_owned()),
-        ];
-        if let Some(origin) = header(&request, "Origin").filter(|origin| is_loopback(origin)) {
-            headers.push(("Access-Control-Allow-Origin", origin));
-            headers.push(("Access-Control-Allow-Headers", "content-type".to_owned()));
-            headers.push(("Access-Control-Allow-Methods", "GET, POST".to_owned()));
-        }
-        respond(request, Page { status, headers, body: body.to_string().into_bytes() });
-    }
-    Ok(())
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().context(|| "no runtime".to_owned())?;
+    LocalSet::new().block_on(&runtime, async {
+        let listening = TcpListener::bind(address).await;
+        let listener = listening.map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
+        println!("{} on http://{address}", served.issuer);
+        accept(served, listener).await;
+        Ok(())
+    })
 }
 
-fn respond(request: Request, page: Page) {
-    let mut response = Response::from_data(page.body).with_status_code(page.status);
+/// Connections wait for nothing but their own clients: browsers open some ahead, and keep them.
+async fn accept(served: Served, listener: TcpListener) {
+    let served = Rc::new(served);
+    loop {
+        // One that was given up before it was accepted; the next one is served all the same.
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let served = Rc::clone(&served);
+        spawn_local(async move {
+            let service = service_fn(|request| {
+                let served = Rc::clone(&served);
+                async move { Ok::<_, Infallible>(respond(&served, &asked(request).await)) }
+            });
+            let mut server = http1::Builder::new();
+            server.timer(TokioTimer::new()).header_read_timeout(ASK_WITHIN);
+            // The client may be gone.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn asked(request: Request<Incoming>) -> Asked {
+    let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (host, origin) = (header("host"), header("origin"));
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
+    let body = body.map(Collected::to_bytes).map_err(|error| error.to_string());
+    Asked { method, path, host, origin, body }
+}
+
+fn respond(served: &Served, asked: &Asked) -> Response<Full<Bytes>> {
+    if let Some(page) = page(served, asked) {
+        return response(page);
+    }
+    // Read anew each time: `cargo dev token` may have made a key since.
+    let (status, body) = match keys::load_all(&served.keys) {
+        Ok(keys) => answer(&Issuer { url: &served.issuer, audience: served.audience, keys }, asked),
+        Err(failure) => (500, json!({ "error": failure.to_string() })),
+    };
+    let mut headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("cache-control", "no-store".to_owned()),
+        ("vary", "origin".to_owned()),
+    ];
+    if let Some(origin) = asked.origin.as_ref().filter(|origin| is_loopback(origin)) {
+        headers.push(("access-control-allow-origin", origin.clone()));
+        headers.push(("access-control-allow-headers", "content-type".to_owned()));
+        headers.push(("access-control-allow-methods", "GET, POST".to_owned()));
+    }
+    response(Page { status, headers, body: body.to_string().into_bytes() })
+}
+
+fn response(page: Page) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(page.body)));
+    *response.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in page.headers {
-        if let Ok(header) = Header::from_bytes(name, value) {
-            response.add_header(header);
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
-    // The client may be gone; the next one is served all the same.
-    let _ = request.respond(response);
+    response
 }
 
 /// What the web client is made of; none where it is the issuer's to answer.
-fn page(served: &Served<'_>, request: &Request) -> Option<Page> {
-    let path = request.url().split('?').next().unwrap_or_default();
+fn page(served: &Served, asked: &Asked) -> Option<Page> {
+    let path = asked.path.as_str();
     let is_own = matches!(path, "/jwks.json" | "/token") || path.starts_with("/.well-known/");
-    let is_here = header(request, "Host").is_some_and(|host| is_loopback(&host));
-    if *request.method() != Method::Get || is_own || !is_here {
+    let is_here = asked.host.as_deref().is_some_and(is_loopback);
+    if asked.method != Method::GET || is_own || !is_here {
         return None;
     }
     if path != "/config.json" {
-        return Some(site::page(served.site, path));
+        return Some(site::page(&served.site, path));
     }
-    let deployment = State::read(served.state).ok().flatten().and_then(|state| state.deployment);
+    let deployment = State::read(&served.state).ok().flatten().and_then(|state| state.deployment);
     let (status, body) = deployment.map_or_else(
         || (503, json!({ "error": "nothing is deployed yet" })),
-        |deployment| (200, site::config(served.issuer, &deployment)),
+        |deployment| (200, site::config(&served.issuer, &deployment)),
     );
-    let headers = vec![("Content-Type", "application/json".to_owned()), ("Cache-Control", "no-store".to_owned())];
+    let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
     Some(Page { status, headers, body: body.to_string().into_bytes() })
 }
 
-fn answer(issuer: &Issuer<'_>, request: &mut Request) -> (u16, Value) {
-    if !header(request, "Host").is_some_and(|host| is_loopback(&host)) {
+fn answer(issuer: &Issuer<'_>, asked: &Asked) -> (u16, Value) {
+    if !asked.host.as_deref().is_some_and(is_loopback) {
         return (403, json!({ "error": "only loopback names are answered" }));
     }
-    let path = request.url().split('?').next().unwrap_or_default().to_owned();
-    match (request.method(), path.as_str()) {
-        (Method::Get, "/.well-known/openid-configuration") => (200, discovery(issuer)),
-        (Method::Get, "/jwks.json") => (200, keys::jwks(&issuer.keys)),
-        (Method::Options, _) => (200, json!({})),
-        (Method::Post, "/token") => {
-            if header(request, "Origin").is_some_and(|origin| !is_loopback(&origin)) {
+    match (&asked.method, asked.path.as_str()) {
+        (&Method::GET, "/.well-known/openid-configuration") => (200, discovery(issuer)),
+        (&Method::GET, "/jwks.json") => (200, keys::jwks(&issuer.keys)),
+        (&Method::OPTIONS, _) => (200, json!({})),
+        (&Method::POST, "/token") => {
+            if asked.origin.as_deref().is_some_and(|origin| !is_loopback(origin)) {
                 return (403, json!({ "error": "only loopback origins are answered" }));
             }
-            match io::read_to_string(request.as_reader().take(BODY_BYTES_MAX)) {
-                Ok(body) => grant(issuer, &body),
-                Err(error) => (400, json!({ "error": error.to_string() })),
+            match &asked.body {
+                Ok(body) => grant(issuer, body),
+                Err(error) => (400, json!({ "error": error })),
             }
         }
         _ => (404, json!({ "error": "not found" })),
@@ -125,9 +180,9 @@ struct TokenRequest {
     user: String,
 }
 
-fn grant(issuer: &Issuer<'_>, body: &str) -> (u16, Value) {
+fn grant(issuer: &Issuer<'_>, body: &[u8]) -> (u16, Value) {
     let refuse = |reason: String| (400, json!({ "error": reason }));
-    let request: TokenRequest = match serde_json::from_str(body) {
+    let request: TokenRequest = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => return refuse(format!("expected {{\"user\": …}}: {error}")),
     };
@@ -178,12 +233,11 @@ fn is_loopback(value: &str) -> bool {
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-fn header(request: &Request, name: &'static str) -> Option<String> {
-    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
     use super::*;
 
     fn issuer() -> (std::path::PathBuf, Issuer<'static>) {
@@ -208,11 +262,11 @@ mod tests {
     #[test]
     fn a_browser_gets_a_token_for_a_valid_user_only() {
         let (dir, issuer) = issuer();
-        let (status, body) = grant(&issuer, r#"{"user":"alice"}"#);
+        let (status, body) = grant(&issuer, br#"{"user":"alice"}"#);
         assert_eq!(status, 200);
         assert_eq!(body["access_token"].as_str().unwrap().split('.').count(), 3);
-        assert_eq!(grant(&issuer, r#"{"user":"a b"}"#).0, 400);
-        assert_eq!(grant(&issuer, "{}").0, 400);
+        assert_eq!(grant(&issuer, br#"{"user":"a b"}"#).0, 400);
+        assert_eq!(grant(&issuer, b"{}").0, 400);
         std::fs::remove_dir_all(dir).unwrap();
     }
 
@@ -225,5 +279,43 @@ mod tests {
         assert_eq!(found, discovery(&issuer));
         assert_eq!(found["jwks_uri"], "http://127.0.0.1:4570/jwks.json");
         std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    /// A browser connects ahead of what it asks, and keeps what it has: a page once did not come for that.
+    #[test]
+    fn connections_that_ask_nothing_hold_up_nobody() {
+        let (dir, issuer) = issuer();
+        let served = Served {
+            issuer: issuer.url.to_owned(),
+            audience: issuer.audience,
+            keys: dir.clone(),
+            site: dir.join("site"),
+            state: dir.join("state"),
+        };
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            spawn_local(accept(served, listener));
+            let mut idle = Vec::new();
+            for _ in 0..50 {
+                idle.push(TcpStream::connect(address).await.unwrap());
+                let (status, body) = get(address, "/jwks.json").await;
+                assert_eq!((status.as_str(), body.contains("keys")), ("HTTP/1.1 200 OK", true), "{body}");
+            }
+            let (status, _) = get(address, "/").await;
+            assert_eq!(status, "HTTP/1.1 404 Not Found");
+        });
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    async fn get(address: SocketAddr, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
     }
 }

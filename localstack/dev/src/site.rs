@@ -28,16 +28,16 @@ pub(crate) fn page(root: &Path, path: &str) -> Page {
     let Some((mime, body)) = found else {
         return Page {
             status: 404,
-            headers: vec![("Content-Type", "text/plain".to_owned())],
+            headers: vec![("content-type", "text/plain".to_owned())],
             body: b"The web client was not built: it needs Node 20.19 or newer, and `cargo dev up`.\n".to_vec(),
         };
     };
     let headers = vec![
-        ("Content-Type", mime.to_owned()),
-        ("Cache-Control", "no-cache".to_owned()),
-        ("Content-Security-Policy", POLICY.to_owned()),
-        ("Referrer-Policy", "no-referrer".to_owned()),
-        ("X-Content-Type-Options", "nosniff".to_owned()),
+        ("content-type", mime.to_owned()),
+        ("cache-control", "no-cache".to_owned()),
+        ("content-security-policy", POLICY.to_owned()),
+        ("referrer-policy", "no-referrer".to_owned()),
+        ("x-content-type-options", "nosniff".to_owned()),
     ];
     Page { status: 200, headers, body }
 }
@@ -105,7 +105,7 @@ mod tests {
         let index = page(&root, "/");
         assert_eq!((index.status, index.body), (200, b"<p>here".to_vec()));
         assert!(
-            index.headers.iter().any(|(name, value)| *name == "Content-Security-Policy" && value.contains("'none'"))
+            index.headers.iter().any(|(name, value)| *name == "content-security-policy" && value.contains("'none'"))
         );
         for missing in ["/absent.js", "/keys.pem"] {
             assert_eq!(page(&root, missing).status, 404, "{missing}");

@@ -23,7 +23,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let served =
-        Served { issuer: &args.issuer, audience: AUDIENCE, keys: &args.keys_dir, site: &args.site, state: &args.state };
-    issuer::serve(&served, args.port)
+    let (keys, site, state) = (args.keys_dir.clone(), args.site.clone(), args.state.clone());
+    issuer::serve(Served { issuer: args.issuer.clone(), audience: AUDIENCE, keys, site, state }, args.port)
 }
