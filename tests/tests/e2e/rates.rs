@@ -78,7 +78,7 @@ async fn overdraw(limit: Limit, subject: &str) {
     dynamodb("PutItem", "LimitsTable", json!({ "Item": row })).await;
 }
 
-/// By device alone: those of a user and of a conversation take the same way (`shared/domain/tests/core/rates.rs`), and so
+/// By device alone: those of a user and of a conversation take the same way (`tests/domain/tests/core/rates.rs`), and so
 /// does what comes after the wait.
 #[tokio::test]
 async fn a_device_that_floods_is_slowed_and_then_refused() {
