@@ -61,7 +61,7 @@ async fn a_block_is_silent_on_every_way() {
     assert_eq!(b.unread("message.new"), Vec::<Value>::new());
     // What was there before it was blocked may be told of again, for bob has acknowledged nothing.
     let told = b.unread("conversation.updated");
-    assert!(told.iter().all(|frame| frame["lastSequence"] == 2), "{told:?}");
+    assert!(told.iter().all(|frame| frame["lastSequence"].as_u64().unwrap() <= 2), "{told:?}");
 
     // Who blocks is told that they do.
     let refused = b.ask(message(&conversation, "back", "go away")).await;
