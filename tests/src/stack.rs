@@ -67,7 +67,7 @@ pub fn run_dev(arguments: &[&str]) -> Result<String, String> {
         Command::new(program)
     } else {
         let mut command = Command::new(env!("CARGO"));
-        command.args(["run", "--quiet", "--package=tidings-dev", "--bin=dev", "--"]);
+        command.args(["run", "--quiet", "--bin=dev", "--"]);
         command
     };
     let output = command

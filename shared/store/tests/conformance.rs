@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use aws_sdk_dynamodb::{
     Client, Config,
@@ -17,8 +17,15 @@ use tidings_testkit::Subject;
 
 /// What `cargo dev status --json` says of the running stack.
 fn status() -> Value {
-    let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "tidings-dev", "--bin", "dev", "--", "status", "--json"])
+    // As it was built beside these tests: cargo would take its time, and wait for whatever else it does.
+    let this = std::env::current_exe().expect("a test");
+    let built = this.ancestors().skip(1).map(|folder| folder.join("dev")).find(|program| program.is_file());
+    let mut command = Command::new(built.as_deref().unwrap_or(Path::new(env!("CARGO"))));
+    if built.is_none() {
+        command.args(["run", "--quiet", "--bin=dev", "--"]);
+    }
+    let output = command
+        .args(["status", "--json"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()
         .expect("`cargo dev status` runs");

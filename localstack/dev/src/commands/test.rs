@@ -33,7 +33,10 @@ pub(crate) struct Args {
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
     interrupt::listen()?;
     let tested = with_stack(paths, args.no_up, |fresh| {
-        let rust = succeeded(&mut rust_tests(paths, args.filter.as_deref()))?;
+        // Tests run these as people do; nextest alone would not build them.
+        let mut programs = artifact::cargo(paths);
+        programs.args(["build", "--quiet", "--workspace", "--bin=tidings", "--bin=simulate", "--bin=chaos"]);
+        let rust = succeeded(&mut programs)? && succeeded(&mut rust_tests(paths, args.filter.as_deref()))?;
         interrupt::check()?;
         // Run also after a failure: one run tells all there is to mend.
         let parity = parity_tests(paths, args.filter.as_deref())?;
