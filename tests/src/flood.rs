@@ -26,6 +26,8 @@ const UNANSWERED: usize = 32;
 const PACE: Duration = Duration::from_millis(400);
 /// Who chats waits so long for a message at most.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A device that floods and is not answered for so long connects anew.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 /// A refused handshake is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -181,7 +183,8 @@ async fn send_on(socket: &mut Socket, notes: &str, number: &mut u64, counts: &Co
             }
             unanswered += 1;
         }
-        let Some(frame) = socket.heard().await else { return };
+        // An answer that is lost would be waited for without end.
+        let Ok(Some(frame)) = timeout(ANSWERED_WITHIN, socket.heard()).await else { return };
         match frame["type"].as_str() {
             Some("message.sent") => counts.taken.fetch_add(1, Relaxed),
             Some("error") => counts.refused.fetch_add(1, Relaxed),
