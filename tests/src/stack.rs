@@ -1,8 +1,9 @@
 //! The running stack.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::OnceLock};
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use serde::Deserialize;
+use tidings_testkit::programs;
 
 use crate::template::repository;
 
@@ -63,14 +64,7 @@ pub(crate) fn dev(arguments: &[&str]) -> String {
 
 /// Runs the developer's command, and answers what it prints, or what it says on failing.
 pub fn run_dev(arguments: &[&str]) -> Result<String, String> {
-    let mut command = if let Some(program) = built() {
-        Command::new(program)
-    } else {
-        let mut command = Command::new(env!("CARGO"));
-        command.args(["run", "--quiet", "--bin=dev", "--"]);
-        command
-    };
-    let output = command
+    let output = programs::dev()
         .current_dir(repository())
         .args(arguments)
         .output()
@@ -80,16 +74,4 @@ pub fn run_dev(arguments: &[&str]) -> Result<String, String> {
         return Ok(text(output.stdout));
     }
     Err(format!("{}{}", text(output.stdout), text(output.stderr)))
-}
-
-/// The command as it was built beside these tests: starting cargo once per token would be slow,
-/// and wait for whatever else cargo does.
-fn built() -> Option<PathBuf> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            let this = std::env::current_exe().ok()?;
-            this.ancestors().skip(1).map(|dir| dir.join("dev")).find(|program| program.is_file())
-        })
-        .clone()
 }

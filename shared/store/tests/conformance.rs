@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-use std::{path::Path, process::Command};
-
 use aws_sdk_dynamodb::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region},
@@ -13,18 +11,11 @@ use tidings_store::{
     DynamoAnnotations, DynamoBuckets, DynamoConversations, DynamoDevices, DynamoInboxes, DynamoLog, DynamoMailboxes,
     DynamoMedia, DynamoPersonal, DynamoRules, DynamoSessions, DynamoTickets, DynamoTimers,
 };
-use tidings_testkit::Subject;
+use tidings_testkit::{Subject, programs};
 
 /// What `cargo dev status --json` says of the running stack.
 fn status() -> Value {
-    // As it was built beside these tests: cargo would take its time, and wait for whatever else it does.
-    let this = std::env::current_exe().expect("a test");
-    let built = this.ancestors().skip(1).map(|folder| folder.join("dev")).find(|program| program.is_file());
-    let mut command = Command::new(built.as_deref().unwrap_or(Path::new(env!("CARGO"))));
-    if built.is_none() {
-        command.args(["run", "--quiet", "--bin=dev", "--"]);
-    }
-    let output = command
+    let output = programs::dev()
         .args(["status", "--json"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()

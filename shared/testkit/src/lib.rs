@@ -19,6 +19,7 @@ mod log;
 mod media;
 pub mod mls;
 mod personal;
+pub mod programs;
 mod push;
 mod search;
 mod sessions;

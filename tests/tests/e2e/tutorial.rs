@@ -6,6 +6,7 @@ use std::{
     process::Command,
 };
 
+use tidings_testkit::programs;
 use tidings_tests::{fresh, repository};
 
 /// A command, and the lines that it is to print.
@@ -59,11 +60,8 @@ fn has_all(printed: &str, expected: &[String]) -> bool {
     expected.iter().filter(|expected| *expected != "…").all(|expected| lines.any(|line| is_like(line, expected)))
 }
 
-/// The programs that are built beside this test: cargo would wait for whatever else it does.
 fn built(name: &str) -> PathBuf {
-    let this = std::env::current_exe().expect("a test");
-    let found = this.ancestors().skip(1).map(|folder| folder.join(name)).find(|program| program.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not built: cargo build --workspace"))
+    programs::built(name).unwrap_or_else(|| panic!("{name} is not built: cargo build --workspace"))
 }
 
 #[test]
