@@ -36,8 +36,9 @@ export function Composer({ context, replyTo, editing, clear, files = [], setFile
   const picker = useRef<HTMLInputElement>(null);
   const hasTyped = useRef(false);
   const names = useMentions(area, members, text, setText);
-  useEffect(() => { if (matchMedia("(hover: hover)").matches) area.current?.focus(); }, [replyTo, editing, files]);
-  useEffect(() => { if (editing) setText(textOf(editing.payload)); }, [editing]);
+  // Both before the next key, and not when there is time: on a busy machine, what was written by then would be lost.
+  useLayoutEffect(() => { if (matchMedia("(hover: hover)").matches) area.current?.focus(); }, [replyTo, editing, files.length]);
+  useLayoutEffect(() => { if (editing) setText(textOf(editing.payload)); }, [editing]);
   useLayoutEffect(() => {
     if (!area.current) return;
     area.current.style.height = "auto";

@@ -47,8 +47,10 @@ export function NewGroup({ session, close }: { session: Session; close: () => vo
   const [users, setUsers] = useState("");
   const { busy, error, run } = useTask();
   const submit = () => run(async () => {
-    await session.createGroup(title.trim(), namesIn(users).filter((user) => user !== session.me));
+    const id = await session.createGroup(title.trim(), namesIn(users).filter((user) => user !== session.me));
+    // Before the conversation is there: what the user writes into it would go into the dialog.
     close();
+    await session.open(id);
   });
   return (
     <Dialog title="New group" close={close}>

@@ -1,6 +1,6 @@
 /** Small things that all views use. */
 import { Component, type ComponentChildren, type FunctionComponent, type JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 const ICONS = {
   back: "M15 5l-7 7 7 7", send: "M4 12l16-8-6 16-3-7z", attach: "M8 12l6-6a3 3 0 014 4l-8 8a5 5 0 01-7-7l8-8", close: "M6 6l12 12M18 6L6 18",
@@ -78,7 +78,7 @@ export function Menu({ label, icon, children, up = false }: { label: string; ico
     setAbove(fitsAbove(box.current));
     items()[0]?.focus({ preventScroll: true });
   }, [isOpen]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return;
     const outside = (event: Event) => { if (!box.current?.contains(event.target as Node)) setOpen(false); };
     addEventListener("pointerdown", outside);
@@ -155,7 +155,7 @@ export function Confirm({ title, children, action, act, close }: { title: string
 /** A dialog of the platform: keeps the focus, ends by Escape. */
 export function Dialog({ title, close, children, wide = false }: { title: string; close: () => void; children: ComponentChildren; wide?: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} class={wide ? "wide" : ""} aria-label={title} onClose={close} onClick={(event) => event.target === dialog.current && close()}>
       <header class="dialog-head"><h2>{title}</h2><IconButton icon="close" label="Close" onClick={close} /></header>

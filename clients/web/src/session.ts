@@ -290,10 +290,11 @@ export class Session {
     void this.open(directConversation(this.me, user));
   }
 
-  async createGroup(title: string, members: string[]): Promise<void> {
+  /** Makes a group that is in the list then, and answers its id. */
+  async createGroup(title: string, members: string[]): Promise<string> {
     const group = await this.call<Group>("POST", "/groups", { title, members, clientGroupId: crypto.randomUUID() });
     await this.client.list();
-    await this.open(group.conversationId);
+    return group.conversationId;
   }
 
   group(id: string): Promise<Group> {

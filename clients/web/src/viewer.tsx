@@ -23,7 +23,7 @@ export function Viewer({ session, messages, first, close }: ViewerProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [zoom, setZoom] = useState(1);
   const name = mediaOf(message).name ?? (message.kind === "video" ? "Film" : "Photo");
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   useEffect(() => setZoom(1), [id]);
   const go = (step: number) => {
     const next = all[at + step];

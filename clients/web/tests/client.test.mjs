@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { accessible, choose, eventually, hasBrowser, launch, letIn, messageOf, named, PATIENCE_MS, shot, signIn, site, startChat, visit, write } from "./support.mjs";
-
-if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
-const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
-
-let browser;
-before(async () => { if (hasBrowser) browser = await launch(); });
-after(() => browser?.close());
+import { accessible, browser, browserTest, choose, eventually, letIn, messageOf, named, PATIENCE_MS, shot, signIn, site, slowFrames, startChat, visit, write } from "./support.mjs";
 
 browserTest("two users chat, with ticks, replies, reactions, edits, deletions and threads", async () => {
   const [alice, bob] = [named("alice"), named("bob")];
-  const one = await signIn(browser, alice);
+  const one = await signIn(browser, alice, { prepare: slowFrames });
   await startChat(one.page, bob);
   await write(one.page, "Hello, Bob");
   // Nobody can read it before Bob has a device.

@@ -1,12 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { accessible, choose, hasBrowser, launch, letIn, messageOf, named, shot, signIn, startChat, write } from "./support.mjs";
-
-const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
-
-let browser;
-before(async () => { if (hasBrowser) browser = await launch(); });
-after(() => browser?.close());
+import { accessible, browser, browserTest, choose, letIn, messageOf, named, shot, signIn, startChat, write } from "./support.mjs";
 
 const narrow = { width: 390, height: 780 };
 

@@ -1,13 +1,6 @@
 // Strangers, who is told what of a user, and who is typing.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { accessible, callAs, choose, eventually, hasBrowser, launch, messageOf, named, shot, signIn, write } from "./support.mjs";
-
-const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
-
-let browser;
-before(async () => { if (hasBrowser) browser = await launch(); });
-after(() => browser?.close());
+import { accessible, browser, browserTest, callAs, choose, eventually, messageOf, named, shot, signIn, write } from "./support.mjs";
 
 browserTest("strangers ask, are let in or turned down, and are reported; typing and what is shown of oneself", async () => {
   const [alice, bob, carol] = ["ppl-alice", "ppl-bob", "ppl-carol"].map(named);

@@ -2,14 +2,7 @@
 import assert from "node:assert/strict";
 import { createDecipheriv, createECDH, createHash, hkdfSync, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
-import { after, before, test } from "node:test";
-import { accessible, eventually, hasBrowser, launch, messageOf, named, PATIENCE_MS, shot, signIn, site, stack, startChat, visit, write } from "./support.mjs";
-
-const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
-
-let browser;
-before(async () => { if (hasBrowser) browser = await launch(); });
-after(() => browser?.close());
+import { accessible, browser, browserTest, eventually, messageOf, named, PATIENCE_MS, shot, signIn, site, stack, startChat, visit, write } from "./support.mjs";
 
 const median = (values) => [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)];
 

@@ -1,13 +1,6 @@
 // Finding what this device does not have, with the service.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { accessible, callAs, eventually, hasBrowser, launch, messageOf, named, shot, signIn, stack } from "./support.mjs";
-
-const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
-
-let browser;
-before(async () => { if (hasBrowser) browser = await launch(); });
-after(() => browser?.close());
+import { accessible, browser, browserTest, callAs, eventually, messageOf, named, shot, signIn, stack } from "./support.mjs";
 
 browserTest("what all agree to is found with the service, shown as text, and opened in its place", async () => {
   const [alice, bob] = ["find-alice", "find-bob"].map(named);

@@ -3,18 +3,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Terminal } from "../../js/tests/stack/cli.mjs";
-import { accessible, executablePath, hasBrowser, launch, letIn, named, shot, signIn, stack, startChat, write } from "./support.mjs";
+import { accessible, browser, browserTest, executablePath, letIn, named, shot, signIn, stack, startChat, write } from "./support.mjs";
 
-if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
-const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
 const folder = mkdtempSync(join(tmpdir(), "tidings-browser-"));
-
-let browser;
-before(async () => { if (hasBrowser) browser = await launch(); });
-after(() => browser?.close());
 
 const heard = (page, text) => page.getByRole("log").getByText(text, { exact: true }).first().waitFor();
 const openDevices = async (page) => {

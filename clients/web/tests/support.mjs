@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 export const stack = JSON.parse(process.env.TIDINGS_STATUS ?? "null");
@@ -11,7 +12,8 @@ export const site = stack.oidcIssuer;
 const shots = new URL("../screenshots/", import.meta.url).pathname;
 mkdirSync(shots, { recursive: true });
 export const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-export const hasBrowser = executablePath !== undefined;
+const hasBrowser = executablePath !== undefined;
+if (!hasBrowser && process.env.CI === "true") throw new Error("there is no Chromium");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const suffix = Math.random().toString(36).slice(2, 7);
 
@@ -21,8 +23,32 @@ export const PATIENCE_MS = Number(process.env.TIDINGS_PATIENCE_MS ?? 60_000);
 /** A name that no other run has. */
 export const named = (name) => `${name}-${suffix}`;
 /** With a microphone that hears a tone. */
-export const launch = () => chromium.launch({
-  executablePath, args: ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"],
+export let browser;
+before(async () => {
+  if (!hasBrowser) return;
+  browser = await chromium.launch({
+    executablePath, args: ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"],
+  });
+});
+after(() => browser?.close());
+
+/** A test that, where it fails, says what every page shows. */
+export const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, async (context) => {
+  try {
+    await body(context);
+  } catch (error) {
+    for (const page of browser.contexts().flatMap((one) => one.pages())) {
+      const seen = await page.locator("body").ariaSnapshot({ timeout: 5_000 }).catch(String);
+      context.diagnostic(`${page.url()} shows\n${seen}`);
+    }
+    throw error;
+  }
+});
+
+/** As on a busy machine: what waits for a frame comes after what the user does next. */
+export const slowFrames = (context) => context.addInitScript(() => {
+  window.requestAnimationFrame = (frame) => setTimeout(() => frame(performance.now()), 300);
+  window.cancelAnimationFrame = clearTimeout;
 });
 
 /**

@@ -1,13 +1,6 @@
 // Ten thousand messages, which come from the service a page at a time as somebody scrolls up through them.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { accessible, hasBrowser, launch, named, shot, signIn, site, stack } from "./support.mjs";
-
-const browserTest = (name, body) => test(name, { skip: hasBrowser ? false : "there is no Chromium" }, body);
-
-let browser;
-before(async () => { if (hasBrowser) browser = await launch(); });
-after(() => browser?.close());
+import { accessible, browser, browserTest, named, shot, signIn, site, stack } from "./support.mjs";
 
 const COUNT = 10_000;
 const WORDS = "the tide comes in and the boats go out past the light on the northern quay where nobody waits".split(" ");
