@@ -16,20 +16,25 @@ use tokio::{
 };
 
 use crate::{
+    http::http_client,
     socket::{Opening, Socket, message},
+    stack::Stack,
     user::{User, direct},
 };
 
 /// Frames that a device that floods has unanswered at once.
 const UNANSWERED: usize = 32;
+/// So many times as long as a frame of a flooding device took, the next one waits, while others send.
+const WS_REST: u32 = 3;
 /// A pair says something this often.
 const PACE: Duration = Duration::from_millis(400);
 /// Who chats waits so long for a message at most.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A device that floods and is not answered for so long connects anew.
+/// An answer that takes longer is taken for lost.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
-/// A refused handshake is tried again after this.
+/// Between two handshakes of a device that floods, at first and at most: it comes back as clients do.
 const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_MAX: Duration = Duration::from_secs(30);
 
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
@@ -72,20 +77,34 @@ struct Counts {
     shut_out: AtomicU64,
 }
 
+/// Has the local gateway share two cores as AWS need not: see the emulator's setting `wsRest`.
+async fn rest(ratio: u32) {
+    let url = format!("{}/_tidings/settings", Stack::get().endpoint_url);
+    let response = http_client().post(url).json(&json!({ "wsRest": ratio })).send().await.unwrap();
+    assert!(response.status().is_success(), "the flood is measured on the local AWS");
+}
+
 /// Runs the plan against the stack.
 pub async fn run(plan: Plan) -> Outcome {
     let counts = Arc::new(Counts::default());
     let samples = Arc::new(Mutex::new(Vec::new()));
     let mut tasks = JoinSet::new();
+    // They are connected before anything is measured: what it costs to have a hundred sockets more is none of the flood's.
+    let mut flooders = Vec::new();
+    for _ in 0..plan.flooders {
+        let user = User::new("flood");
+        let socket = user.connect("a").await;
+        flooders.push((user, socket));
+    }
     for _ in 0..plan.pairs {
         tasks.spawn(chat(Arc::clone(&counts), Arc::clone(&samples)));
     }
+    rest(WS_REST).await;
     sleep(plan.quiet).await;
     let began = Instant::now();
-    let flooders: Vec<User> = (0..plan.flooders).map(|_| User::new("flood")).collect();
-    for flooder in flooders {
+    for (user, socket) in flooders {
         counts.connected.fetch_add(1, Relaxed);
-        tasks.spawn(flood(flooder, Arc::clone(&counts)));
+        tasks.spawn(flood(user, socket, Arc::clone(&counts)));
     }
     let mut until_out = None;
     while began.elapsed() < plan.flood {
@@ -98,6 +117,7 @@ pub async fn run(plan: Plan) -> Outcome {
     }
     counts.is_over.store(true, Relaxed);
     tasks.join_all().await;
+    rest(0).await;
     let mut outcome = Outcome {
         until_out,
         taken: counts.taken.load(Relaxed),
@@ -150,26 +170,32 @@ async fn hears(socket: &mut Socket, sequence: u64) {
 }
 
 /// Sends on, whatever it is answered; comes back whenever it is let in.
-async fn flood(user: User, counts: Arc<Counts>) {
+async fn flood(user: User, socket: Socket, counts: Arc<Counts>) {
     let notes = user.notes();
     let mut number = 0_u64;
+    let mut open = Some(socket);
+    let mut again = AGAIN;
     loop {
-        // One that is not answered in time ends its task, and counts as refused.
-        let token = user.token().to_owned();
-        let opening = tokio::spawn(async move { Opening::with_token(&token, "a").open().await });
-        if let Ok(Ok(mut socket)) = opening.await {
-            socket.send(json!({ "type": "session.hello" })).await;
+        if let Some(mut socket) = open {
             send_on(&mut socket, &notes, &mut number, &counts).await;
             socket.forget();
+            again = AGAIN;
         } else {
             counts.shut_out.fetch_add(1, Relaxed);
+            again = AGAIN_MAX.min(again * 2);
         }
         if counts.is_over.load(Relaxed) {
             return;
         }
         counts.connected.fetch_sub(1, Relaxed);
-        sleep(AGAIN).await;
+        sleep(again).await;
         counts.connected.fetch_add(1, Relaxed);
+        // One that is not answered in time ends its task, and counts as refused.
+        let token = user.token().to_owned();
+        open = tokio::spawn(async move { Opening::with_token(&token, "a").open().await }).await.ok().and_then(Result::ok);
+        if let Some(socket) = &mut open {
+            socket.send(json!({ "type": "session.hello" })).await;
+        }
     }
 }
 
@@ -183,13 +209,13 @@ async fn send_on(socket: &mut Socket, notes: &str, number: &mut u64, counts: &Co
             }
             unanswered += 1;
         }
-        // An answer that is lost would be waited for without end.
-        let Ok(Some(frame)) = timeout(ANSWERED_WITHIN, socket.heard()).await else { return };
-        match frame["type"].as_str() {
-            Some("message.sent") => counts.taken.fetch_add(1, Relaxed),
-            Some("error") => counts.refused.fetch_add(1, Relaxed),
-            _ => continue,
-        };
+        match timeout(ANSWERED_WITHIN, socket.heard()).await.map(|heard| heard.map(|frame| frame["type"].clone())) {
+            Ok(None) => return,
+            Ok(Some(kind)) if kind == "message.sent" => _ = counts.taken.fetch_add(1, Relaxed),
+            Ok(Some(kind)) if kind == "error" => _ = counts.refused.fetch_add(1, Relaxed),
+            Ok(Some(_)) => continue,
+            Err(_) => {}
+        }
         unanswered -= 1;
     }
 }

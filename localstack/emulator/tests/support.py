@@ -125,7 +125,7 @@ class Emulator:
 
     def reset(self) -> None:
         assert self.http("POST", "/_ministack/reset")[0] == 200
-        self.settings(wsIdleSeconds=600, wsMaxSeconds=7200)
+        self.settings(wsIdleSeconds=600, wsMaxSeconds=7200, wsRest=0)
         self.http("DELETE", "/_tidings/calls")
         self.http("DELETE", "/_tidings/frames")
 

@@ -111,7 +111,7 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
         found = json.loads(emulator.http("GET", "/_tidings/settings")[2])
     finally:
         emulator.stop()
-    assert found == {"wsIdleSeconds": 5.0, "wsMaxSeconds": 60.0}
+    assert found == {"wsIdleSeconds": 5.0, "wsMaxSeconds": 60.0, "wsRest": 0.0}
 
 
 def alive(pid: int) -> bool:

@@ -334,7 +334,14 @@ class TestLimits:
         assert silent.wait_seen(1)[0]["requestContext"]["disconnectStatusCode"] == 1006
 
     def test_settings_are_validated(self, emulator: Emulator) -> None:
-        for bad in (b'{"wsIdleSeconds":0}', b'{"other":1}', b'{"wsIdleSeconds":"soon"}', b"[]", b"no"):
+        for bad in (
+            b'{"wsIdleSeconds":0}',
+            b'{"wsRest":-1}',
+            b'{"other":1}',
+            b'{"wsIdleSeconds":"soon"}',
+            b"[]",
+            b"no",
+        ):
             assert emulator.http("POST", "/_tidings/settings", bad)[0] == 400
 
 

@@ -20,12 +20,24 @@ def _positive(name: str, value: object) -> float:
     return number
 
 
+def _not_negative(name: str, value: object) -> float:
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    try:
+        return _positive(name, value)
+    except InvalidSetting:
+        raise InvalidSetting(f"{name} must be a number that is not negative") from None
+
+
 @dataclass
 class Settings:
     """The limits of a WebSocket connection, with the values of AWS as defaults."""
 
     ws_idle_seconds: float = 600.0
     ws_max_seconds: float = 7200.0
+    # For how many times as long as a frame took, the place rests that it had among those of clients that flood, while
+    # others send. On AWS none takes from another; here a flood would take two cores from all.
+    ws_rest: float = 0.0
     listeners: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def read_environment(self, environment: Mapping[str, str]) -> None:
@@ -41,11 +53,12 @@ class Settings:
         """Applies `{"wsIdleSeconds": 2}` and tells the open connections, all or nothing."""
         if not isinstance(changes, dict):
             raise InvalidSetting("settings are a JSON object")
-        names = {"wsIdleSeconds": "ws_idle_seconds", "wsMaxSeconds": "ws_max_seconds"}
+        names = {"wsIdleSeconds": "ws_idle_seconds", "wsMaxSeconds": "ws_max_seconds", "wsRest": "ws_rest"}
         unknown = sorted(set(changes) - set(names))
         if unknown:
             raise InvalidSetting(f"unknown setting {unknown[0]}; known are {', '.join(names)}")
-        values = {names[name]: _positive(name, value) for name, value in changes.items()}
+        checks = {"wsRest": _not_negative}
+        values = {names[name]: checks.get(name, _positive)(name, value) for name, value in changes.items()}
         for attribute, value in values.items():
             setattr(self, attribute, value)
         for listener in self.listeners:
@@ -53,7 +66,11 @@ class Settings:
 
     def as_json(self) -> dict[str, float]:
         """The settings under the names that `update` takes."""
-        return {"wsIdleSeconds": self.ws_idle_seconds, "wsMaxSeconds": self.ws_max_seconds}
+        return {
+            "wsIdleSeconds": self.ws_idle_seconds,
+            "wsMaxSeconds": self.ws_max_seconds,
+            "wsRest": self.ws_rest,
+        }
 
 
 SETTINGS = Settings()

@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(long, value_name = "DEVICES")]
     flood: Option<usize>,
     /// For how long they flood.
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 90, value_name = "SECONDS")]
     flood_seconds: u64,
     /// One JSON object in place of the table.
     #[arg(long)]

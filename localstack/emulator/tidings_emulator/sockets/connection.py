@@ -21,6 +21,7 @@ from tidings_emulator.settings import SETTINGS
 from tidings_emulator.shutdown import STOPPING
 from tidings_emulator.sockets import functions
 from tidings_emulator.sockets.events import Handshake, Identity
+from tidings_emulator.sockets.turns import Turns
 
 logger = logging.getLogger("tidings.sockets")
 
@@ -34,6 +35,11 @@ BINARY_REFUSED = (1003, "Binary frames are not supported")
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+FRAME_TURNS = Turns()
+# Handshakes of all clients are as the frames of one.
+HANDSHAKES = Turns().queue()
 
 
 class OutboxFull(Exception):
@@ -54,6 +60,7 @@ class Connection:
         self.last_active_at = time.time()
         self._timer: asyncio.TimerHandle | None = None
         self._frames: set[asyncio.Task[None]] = set()
+        self._queue = FRAME_TURNS.queue()
 
     # What the @connections API and the emulator's reset use.
 
@@ -167,7 +174,8 @@ class Connection:
             if route is None:
                 raise functions.IntegrationFailed("Forbidden")
             event = self.identity.message(route["routeKey"], request_id, text)
-            answer = await functions.run_route(self.identity.api_id, route, event, self._account, self._region)
+            async with self._queue.turn():
+                answer = await functions.run_route(self.identity.api_id, route, event, self._account, self._region)
             body = functions.text_of(answer)
             if not route.get("routeResponseSelectionExpression"):
                 # Without a route response the route is one-way: what the function returns goes nowhere.
@@ -231,7 +239,8 @@ async def open_connection(
     _, account, region = owner
     with request_scope(account, region):
         try:
-            subprotocol = await _connect(scope, identity, request_id, account, region)
+            async with HANDSHAKES.turn():
+                subprotocol = await _connect(scope, identity, request_id, account, region)
         except functions.Refusal as refusal:
             await _refuse(scope, send, identity, request_id, refusal)
             return
