@@ -192,7 +192,8 @@ async fn flood(user: User, socket: Socket, counts: Arc<Counts>) {
         counts.connected.fetch_add(1, Relaxed);
         // One that is not answered in time ends its task, and counts as refused.
         let token = user.token().to_owned();
-        open = tokio::spawn(async move { Opening::with_token(&token, "a").open().await }).await.ok().and_then(Result::ok);
+        open =
+            tokio::spawn(async move { Opening::with_token(&token, "a").open().await }).await.ok().and_then(Result::ok);
         if let Some(socket) = &mut open {
             socket.send(json!({ "type": "session.hello" })).await;
         }
