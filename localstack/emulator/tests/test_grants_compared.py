@@ -49,6 +49,10 @@ def test_an_action_that_was_taken_out_is_missed_by_whoever_wants_it() -> None:
     assert found == {REFUSED: ["SendRole dynamodb:PutItem LogTable"]}
 
 
+def test_what_a_test_has_refused_on_purpose_is_not_named() -> None:
+    assert differences([GET], [GET], [PUT], refused=("SendRole dynamodb:Put* LogTable",)) == {}
+
+
 def test_what_is_listed_may_be_unused() -> None:
     assert differences([GET, LOGS], [GET], unused=("*Role logs:* *Logs:*",)) == {}
 
@@ -76,16 +80,16 @@ def test_what_is_granted_twice_is_named() -> None:
 def test_what_differs_can_be_pasted_into_the_list() -> None:
     text = told(compare([LOGS, GET], [], [], Listed()))
     lines = "\n".join(line for line in text.splitlines() if line.startswith(" "))
-    read = Listed.read(f"on_difference: warn\nby_chance:\nunused:\n  - reason: so\n    grants:\n{lines}\n")
+    read = Listed.read(f"on_difference: warn\nby_chance:\nrefused:\nunused:\n  - reason: so\n    grants:\n{lines}\n")
     assert read == Listed(unused=(str(GET), str(LOGS)), fails=False)
     assert compare([LOGS, GET], [], [], read) == {}
 
 
 def test_the_list_gives_reasons() -> None:
     with pytest.raises(GrantsError, match="no reason"):
-        Listed.read("on_difference: fail\nby_chance:\nunused:\n  - reason: ''\n    grants: [A b c]\n")
+        Listed.read("on_difference: fail\nby_chance:\nrefused:\nunused:\n  - reason: ''\n    grants: [A b c]\n")
     with pytest.raises(GrantsError, match="on_difference"):
-        Listed.read("on_difference: never\nby_chance:\nunused:\n")
+        Listed.read("on_difference: never\nby_chance:\nrefused:\nunused:\n")
     listed = Listed.read((LOCALSTACK / "grants-unused.yaml").read_text())
     lines = [*listed.unused, *listed.by_chance]
     assert len(lines) == len(set(lines)) > 50
@@ -199,7 +203,7 @@ def test_a_deployed_stack_is_compared(emulator: Emulator, tmp_path: Path, mode: 
 
     def run(lines: list[str]) -> subprocess.CompletedProcess[str]:
         entry = [{"reason": "it is so", "grants": lines}]
-        listed.write_text(json.dumps({"on_difference": mode, "unused": entry, "by_chance": []}))
+        listed.write_text(json.dumps({"on_difference": mode, "unused": entry, "by_chance": [], "refused": []}))
         command = [sys.executable, str(LOCALSTACK / "grants.py"), "--endpoint", emulator.url, "--listed", str(listed)]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
@@ -210,3 +214,5 @@ def test_a_deployed_stack_is_compared(emulator: Emulator, tmp_path: Path, mode: 
     assert last == f'      - "{PUT}"'
     done = run([str(GET), str(PUT)])
     assert (done.returncode, done.stderr) == (0, "")
+    done = run([str(GET), str(PUT), "SendRole dynamodb:Scan LogTable"])
+    assert done.returncode == 1, "a line for nothing is no matter of chance"
