@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join;
 use tidings_bus::KinesisBus;
 use tidings_domain::{
     conversation::Watermark,
-    ports::{BoxFuture, Clock, Mailboxes},
-    rate::{Leases, TYPING_PER_DEVICE, settle},
+    ports::{BoxFuture, Mailboxes},
+    rate::{Leases, TYPING_PER_DEVICE, beside},
     receipts::{ReceiptPorts, raise},
     signals::{Metric, measure},
     typing::{TypingPorts, typing},
@@ -58,7 +57,6 @@ impl Ack {
     async fn typing(&self, frame: &Frame<'_>) -> Result<(), Failure> {
         let (conversation, is_active) = typing_request(&parse_body(frame.text)?)?;
         let by = &frame.socket.owner;
-        let settlements = self.leases.admit(&[TYPING_PER_DEVICE.of_device(by)], SystemClock.now())?;
         let ports = TypingPorts {
             conversations: &self.conversations,
             rules: &self.rules,
@@ -66,9 +64,8 @@ impl Ack {
             gateway: &self.gateway,
             clock: &SystemClock,
         };
-        let settling = settle(&self.buckets, &SystemClock, &self.leases, &settlements);
-        join(typing(ports, by, &conversation, is_active), settling).await.0?;
-        Ok(())
+        let work = async { Ok(typing(ports, by, &conversation, is_active).await?) };
+        beside(&self.buckets, &SystemClock, &self.leases, &[TYPING_PER_DEVICE.of_device(by)], work).await
     }
 }
 

@@ -3,7 +3,6 @@
 //! The function verifies the bearer token itself. An authorizer of API Gateway could only answer
 //! 403, with a body of its own, and would cost a second invocation.
 
-use futures_util::future::join;
 use serde_json::Value;
 use tidings_auth::issue_ticket;
 use tidings_bus::KinesisBus;
@@ -12,7 +11,7 @@ use tidings_domain::{
     ids::Sender,
     limits::{LIST_LIMIT_MAX, PULL_LIMIT_MAX, RECEIPTS_PAGE_MAX},
     ports::{BoxFuture, Clock},
-    rate::{Leases, TYPING_PER_DEVICE, settle},
+    rate::{Leases, TYPING_PER_DEVICE, beside},
     receipts::{ReceiptPorts, raise, status},
     sync::{SyncPorts, list},
     typing::{TypingPorts, typing},
@@ -152,7 +151,6 @@ impl Api {
 
     async fn typing(&self, request: &HttpRequest, caller: &Sender) -> Result<HttpAnswer, Failure> {
         let (conversation, is_active) = convert::typing_request(&request.body()?)?;
-        let settlements = self.leases.admit(&[TYPING_PER_DEVICE.of_device(caller)], SystemClock.now())?;
         let ports = TypingPorts {
             conversations: &self.conversations,
             rules: &self.rules,
@@ -160,9 +158,11 @@ impl Api {
             gateway: &self.gateway,
             clock: &SystemClock,
         };
-        let settling = settle(&self.buckets, &SystemClock, &self.leases, &settlements);
-        join(typing(ports, caller, &conversation, is_active), settling).await.0?;
-        Ok(HttpAnswer::nothing())
+        let work = async {
+            typing(ports, caller, &conversation, is_active).await?;
+            Ok(HttpAnswer::nothing())
+        };
+        beside(&self.buckets, &SystemClock, &self.leases, &[TYPING_PER_DEVICE.of_device(caller)], work).await
     }
 
     fn receipt_ports(&self) -> ReceiptPorts<'_> {

@@ -3,13 +3,12 @@
 //! Answers a policy with the identity that every later frame of the connection carries. A bad
 //! credential is 401, by the error that API Gateway wants; a revoked device is 403, by a denial.
 
-use futures_util::future::join;
 use serde_json::{Value, json};
 use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
 use tidings_domain::{
     ids::Sender,
-    ports::{BoxFuture, Clock},
-    rate::{CONNECTS_PER_ADDRESS, CONNECTS_PER_DEVICE, Leases, LimitError, settle, take},
+    ports::BoxFuture,
+    rate::{CONNECTS_PER_ADDRESS, CONNECTS_PER_DEVICE, Leases, LimitError, beside, take},
 };
 use tidings_runtime::{
     Adapters, Function, FunctionError, Handshake, SystemClock,
@@ -48,9 +47,7 @@ impl Authorizer {
             return Ok(policy("Deny", &handshake.method_arn, None));
         };
         let address = address.map(|address| CONNECTS_PER_ADDRESS.of_address(address));
-        let of_address = self.leases.admit(address.as_slice(), SystemClock.now())?;
-        let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
-        join(self.authorize(handshake), settling).await.0
+        beside(&self.buckets, &SystemClock, &self.leases, address.as_slice(), self.authorize(handshake)).await
     }
 
     async fn authorize(&self, handshake: Handshake) -> Result<Value, FunctionError> {

@@ -3,12 +3,11 @@
 //! The functions verify the bearer token themselves. An authorizer of API Gateway could only answer
 //! 403, with a body of its own, and would cost a second invocation.
 
-use futures_util::future::join;
 use tidings_auth::{ConnectError, ConnectPorts, Credential, TokenVerifier, authenticate};
 use tidings_domain::{
     ids::{DeviceId, Sender},
     ports::{Clock, Devices},
-    rate::{CALLS_PER_ADDRESS, CALLS_PER_USER, Leases, settle},
+    rate::{CALLS_PER_ADDRESS, CALLS_PER_USER, Leases, Use, beside},
 };
 use tidings_events::{AroundTheEdge, HttpRequest};
 use tidings_protocol::{ErrorCode, ParseError};
@@ -50,22 +49,20 @@ impl Callers {
     /// Limits the calls of an address, for who shows another credential than a token.
     pub async fn admit_address(&self, request: &HttpRequest) -> Result<(), Failure> {
         let address = self.address_of(request)?.map(|address| CALLS_PER_ADDRESS.of_address(address));
-        let of_address = self.leases.admit(address.as_slice(), SystemClock.now())?;
-        settle(&self.buckets, &SystemClock, &self.leases, &of_address).await;
-        Ok(())
+        self.limited(address.as_slice(), async { Ok(()) }).await
     }
 
     /// The user, by the bearer token, and the device that the request names; a new one is made known. Calls are limited by
     /// address, before anything is looked at, and by user.
     pub async fn verify(&self, request: &HttpRequest) -> Result<Sender, Failure> {
         let address = self.address_of(request)?.map(|address| CALLS_PER_ADDRESS.of_address(address));
-        let of_address = self.leases.admit(address.as_slice(), SystemClock.now())?;
-        let settling = settle(&self.buckets, &SystemClock, &self.leases, &of_address);
-        let (caller, _) = join(self.identify(request), settling).await;
-        let caller = caller?;
-        let of_user = self.leases.admit(&[CALLS_PER_USER.of_user(&caller.user)], SystemClock.now())?;
-        settle(&self.buckets, &SystemClock, &self.leases, &of_user).await;
+        let caller = self.limited(address.as_slice(), self.identify(request)).await?;
+        self.limited(&[CALLS_PER_USER.of_user(&caller.user)], async { Ok(()) }).await?;
         Ok(caller)
+    }
+
+    async fn limited<T>(&self, uses: &[Use], work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        beside(&self.buckets, &SystemClock, &self.leases, uses, work).await
     }
 
     fn address_of<'a>(&self, request: &'a HttpRequest) -> Result<Option<&'a str>, Failure> {
