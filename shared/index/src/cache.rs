@@ -45,7 +45,7 @@ impl Room {
 /// A shard that can be searched.
 pub(crate) struct Opened {
     pub(crate) etag: String,
-    pub(crate) segments: Vec<Open>,
+    pub(crate) open: Open,
     pub(crate) absent: Absent,
     pub(crate) has_positions: bool,
 }
@@ -99,8 +99,8 @@ impl Cache {
         }
         drop(held);
         let bytes = fs::read(self.path(shard, &segment.id)?).ok()?;
-        // A file that was not written to its end is none.
-        (bytes.len() as u64 == segment.bytes()).then(|| Held { from: 0, bytes: Arc::new(bytes) })
+        // A file that was not written to its end is none, and one that was damaged.
+        Held::parse(0, bytes).ok()
     }
 
     pub(crate) fn keep_segment(&self, shard: Shard, segment: &Segment, bytes: &Held) {

@@ -38,7 +38,7 @@ use tracing::{info, warn};
 pub use crate::cache::Room;
 use crate::{
     cache::{Cache, Opened},
-    engine::{Damaged, Held, Made, Open, Parts, build, merge},
+    engine::{Held, Made, Open, SegmentError, Written, build, merge},
     manifest::{Absent, Manifest, ManifestError, Segment},
 };
 
@@ -60,7 +60,7 @@ enum IndexError {
     #[error("a manifest")]
     Manifest(#[from] ManifestError),
     #[error(transparent)]
-    Damaged(#[from] Damaged),
+    Segment(#[from] SegmentError),
     #[error("lost {TRIES_MAX} races for a manifest")]
     Contended,
     #[error("a segment that its manifest names is not there")]
@@ -144,7 +144,7 @@ impl ShardedIndex {
             if !documents.is_empty() {
                 // A new one each time: one whose commit was not answered may have been put together with others since,
                 // and removed. What is there twice counts once.
-                let Parts { segment, object } = build(&documents, self.made(told, now));
+                let Written { segment, object } = build(&documents, self.made(told, now))?;
                 self.blobs.put(&segment_key(shard, &segment.id), &object).await?;
                 tried.push(segment.id.clone());
                 manifest.segments.push(segment);
@@ -204,8 +204,8 @@ impl ShardedIndex {
         if let Some(bytes) = self.cache.segment(shard, segment, from) {
             return Ok(bytes);
         }
-        let bytes = self.blobs.get_range(&segment_key(shard, &segment.id), from..segment.bytes()).await?;
-        let bytes = Held { from, bytes: Arc::new(bytes.ok_or(IndexError::Missing)?) };
+        let bytes = self.blobs.get_range(&segment_key(shard, &segment.id), from..segment.bytes).await?;
+        let bytes = Held::parse(from, bytes.ok_or(IndexError::Missing)?)?;
         self.cache.keep_segment(shard, segment, &bytes);
         Ok(bytes)
     }
@@ -215,16 +215,13 @@ impl ShardedIndex {
         shard: Shard,
         segments: &[Segment],
         needs_positions: bool,
-    ) -> Result<Vec<Open>, IndexError> {
-        let mut opened = Vec::with_capacity(segments.len());
+    ) -> Result<Vec<Held>, IndexError> {
+        let mut held = Vec::with_capacity(segments.len());
         for some in segments.chunks(READS_AT_ONCE) {
-            let reading =
-                some.iter().map(|segment| self.read(shard, segment, Held::needed_from(segment, needs_positions)));
-            for (segment, held) in some.iter().zip(try_join_all(reading).await?) {
-                opened.push(Open::new(segment, &held)?);
-            }
+            let reading = some.iter().map(|segment| self.read(shard, segment, segment.needed_from(needs_positions)));
+            held.extend(try_join_all(reading).await?);
         }
-        Ok(opened)
+        Ok(held)
     }
 
     /// A shard as its manifest has it; none where there is none.
@@ -247,7 +244,8 @@ impl ShardedIndex {
                 segments => segments?,
             };
             let absent = manifest.absent();
-            let opened = Arc::new(Opened { etag, segments, absent, has_positions: needs_positions });
+            let open = Open::new(&segments)?;
+            let opened = Arc::new(Opened { etag, open, absent, has_positions: needs_positions });
             self.cache.keep_shard(shard, Arc::clone(&opened));
             return Ok(Some(opened));
         }
@@ -294,7 +292,7 @@ impl ShardedIndex {
             let opening = some.iter().map(|(shard, etag)| self.open(*shard, etag, needs_positions));
             for ((shard, _), opened) in some.iter().zip(try_join_all(opening).await?) {
                 let (Some(scope), Some(opened)) = (buckets.get(&shard.bucket), opened) else { continue };
-                found.extend(hunting::hunt(&opened.segments, &opened.absent, scope, hunt)?);
+                found.extend(hunting::hunt(&opened.open, &opened.absent, scope, hunt)?);
             }
         }
         found.sort_by_key(|candidate| Reverse(candidate.place));
@@ -365,10 +363,10 @@ impl ShardedIndex {
                 merge(&sources?, shard, &absent, drops_text, self.made(manifest.told, now))?
             }
         };
-        if let Some(Parts { segment, object }) = &new {
+        if let Some(Written { segment, object }) = &new {
             self.blobs.put(&segment_key(shard, &segment.id), object).await?;
         }
-        let new = new.map(|parts| parts.segment);
+        let new = new.map(|written| written.segment);
         let is_done = self.replace(shard, &old, new.as_ref(), drops_text, now).await?;
         // A segment that came too late is found by the next look at all: its commit may be under way yet.
         let left = if is_done { old } else { Vec::new() };

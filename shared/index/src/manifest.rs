@@ -11,7 +11,7 @@ use tidings_domain::{
 use tidings_search::document::{Document, Key, Tag};
 
 /// The form that is written.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// So many segments of about one size are put together.
 const TIER_SEGMENTS: usize = 4;
 /// A segment of more messages than this is written anew once a day at most.
@@ -53,8 +53,9 @@ pub(crate) struct Segment {
     /// Its name.
     pub(crate) id: String,
     pub(crate) documents: u32,
-    /// The parts of the object, one after another, with their lengths.
-    pub(crate) parts: Vec<(String, u64)>,
+    /// The bytes of the object, and how many of them at its beginning phrases and merging alone need.
+    pub(crate) bytes: u64,
+    pub(crate) head: u64,
     pub(crate) has_text: bool,
     /// The times of its messages.
     pub(crate) from: u64,
@@ -69,8 +70,9 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    pub(crate) fn bytes(&self) -> u64 {
-        self.parts.iter().map(|(_, length)| length).sum()
+    /// Where the bytes begin that are needed.
+    pub(crate) fn needed_from(&self, needs_positions: bool) -> u64 {
+        if needs_positions { 0 } else { self.head }
     }
 }
 
@@ -246,7 +248,8 @@ mod tests {
         Segment {
             id: id.into(),
             documents,
-            parts: vec![("positions".into(), 10), ("postings".into(), 20)],
+            bytes: 30,
+            head: 10,
             has_text: true,
             from: 100,
             to: 200,
@@ -312,7 +315,7 @@ mod tests {
     fn a_later_form_is_refused() {
         let mut manifest = Manifest::default();
         assert_eq!(Manifest::parse(&manifest.to_bytes().unwrap()).unwrap(), manifest);
-        manifest.v = 2;
-        assert!(matches!(Manifest::parse(&manifest.to_bytes().unwrap()), Err(ManifestError::Version(2))));
+        manifest.v = 3;
+        assert!(matches!(Manifest::parse(&manifest.to_bytes().unwrap()), Err(ManifestError::Version(3))));
     }
 }

@@ -1,195 +1,119 @@
-//! What is known of each message but its words: numbers, a column of each.
+//! What is known of each message of a segment but its words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use tantivy::{SegmentReader, columnar::Column, fieldnorm::FieldNormReader};
 use tidings_domain::ids::{Sequence, Timestamp};
 use tidings_search::document::{Document, Key, Shard, Tag};
 
-use super::{
-    Damaged,
-    bytes::{Reader, put},
-};
+use super::{FIELDS, SegmentError, TIME};
 
-const FORM: u64 = 1;
-
-/// The columns of a segment, in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Columns {
-    /// Every conversation and every tag, once; documents name them by their place.
+/// A column of hashes: each is in a dictionary once, messages name them by their place in it.
+struct Hashes {
     names: Vec<Tag>,
-    conversations: Vec<u32>,
-    sequences: Vec<u64>,
-    versions: Vec<u64>,
-    times: Vec<u64>,
-    senders: Vec<u32>,
-    lengths: Vec<u32>,
+    places: Option<Column<u64>>,
+}
+
+impl Hashes {
+    fn open(reader: &SegmentReader, field: &str) -> Result<Self, SegmentError> {
+        let Some(column) = reader.fast_fields().bytes(field)? else {
+            return Ok(Self { names: Vec::new(), places: None });
+        };
+        let mut names = Vec::with_capacity(column.num_terms());
+        let mut stream = column.dictionary().stream()?;
+        while stream.advance() {
+            let name = stream.key().try_into().map_err(|_| SegmentError::Damaged("a hash of another length"))?;
+            names.push(Tag(u64::from_be_bytes(name)));
+        }
+        Ok(Self { names, places: Some(column.ords().clone()) })
+    }
+
+    fn places(&self, doc: u32) -> impl Iterator<Item = u64> + '_ {
+        self.places.iter().flat_map(move |places| places.values_for_doc(doc))
+    }
+
+    fn of(&self, doc: u32) -> impl Iterator<Item = Tag> + '_ {
+        let name = |place| self.names.get(usize::try_from(place).ok()?).copied();
+        self.places(doc).filter_map(name)
+    }
+
+    fn first(&self, doc: u32) -> Tag {
+        self.of(doc).next().unwrap_or(Tag(0))
+    }
+}
+
+/// The columns of a segment.
+pub(crate) struct Columns {
+    documents: u32,
+    conversations: Hashes,
+    senders: Hashes,
+    tags: Hashes,
+    sequences: Column<u64>,
+    versions: Column<u64>,
+    times: Column<u64>,
     /// Of the few that expire.
-    expires: BTreeMap<u32, u64>,
-    /// Where the tags of each document end.
-    tag_ends: Vec<u32>,
-    tags: Vec<u32>,
+    expires: Option<Column<u64>>,
+    lengths: FieldNormReader,
 }
 
 impl Columns {
-    /// The columns of documents in the order of their time, with the number of words of each.
-    pub(crate) fn of(documents: &[(Document, u32)]) -> Self {
-        let mut names = BTreeSet::new();
-        for (document, _) in documents {
-            names.insert(document.key.conversation);
-            names.insert(document.sender);
-            names.extend(&document.tags);
-        }
-        let mut columns = Self { names: names.into_iter().collect(), ..Self::default() };
-        for (document, length) in documents {
-            columns.push(document, *length);
-        }
-        columns
+    pub(super) fn open(reader: &SegmentReader) -> Result<Self, SegmentError> {
+        let columns = reader.fast_fields();
+        Ok(Self {
+            documents: reader.max_doc(),
+            conversations: Hashes::open(reader, "conversation")?,
+            senders: Hashes::open(reader, "sender")?,
+            tags: Hashes::open(reader, "tag")?,
+            sequences: columns.u64("sequence")?,
+            versions: columns.u64("version")?,
+            times: columns.u64(TIME)?,
+            expires: columns.column_opt("expires")?,
+            lengths: reader.get_fieldnorms_reader(FIELDS.text)?,
+        })
     }
 
-    fn push(&mut self, document: &Document, length: u32) {
-        let place = |tag: &Tag| self.names.binary_search(tag).map_or(0, small);
-        let (conversation, sender) = (place(&document.key.conversation), place(&document.sender));
-        let tags: Vec<u32> = document.tags.iter().map(place).collect();
-        if let Some(at) = document.expires_at {
-            self.expires.insert(small(self.conversations.len()), at.0);
-        }
-        self.conversations.push(conversation);
-        self.sequences.push(document.key.sequence.0);
-        self.versions.push(document.version.0);
-        self.times.push(document.ts.0);
-        self.senders.push(sender);
-        self.lengths.push(length);
-        self.tags.extend(tags);
-        self.tag_ends.push(small(self.tags.len()));
+    /// How many messages there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.documents
     }
 
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for number in [FORM, self.names.len() as u64, self.len() as u64] {
-            put(&mut out, number);
-        }
-        let mut before = 0;
-        for name in &self.names {
-            put(&mut out, name.0 - before);
-            before = name.0;
-        }
-        let mut time = 0;
-        for doc in 0..small(self.len()) {
-            let at = doc as usize;
-            put(&mut out, u64::from(self.conversations[at]));
-            put(&mut out, self.sequences[at]);
-            // Nearly all are as they were sent.
-            put(&mut out, self.versions[at].saturating_sub(self.sequences[at]));
-            put(&mut out, self.times[at].saturating_sub(time));
-            time = self.times[at];
-            put(&mut out, u64::from(self.senders[at]));
-            put(&mut out, u64::from(self.lengths[at]));
-            put(&mut out, self.expires.get(&doc).map_or(0, |expires| expires.saturating_add(1)));
-            let tags = self.tag_places(doc);
-            put(&mut out, tags.len() as u64);
-            for tag in tags {
-                put(&mut out, u64::from(*tag));
-            }
-        }
-        out
-    }
-
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Damaged> {
-        let mut reader = Reader::new(bytes);
-        if reader.number()? != FORM {
-            return Err(Damaged("columns of a form that is not known"));
-        }
-        let (names, documents) = (reader.count()?, reader.count()?);
-        let mut columns = Self::default();
-        let mut name = 0u64;
-        for _ in 0..names {
-            name = name.checked_add(reader.number()?).ok_or(Damaged("a name is too large"))?;
-            columns.names.push(Tag(name));
-        }
-        let place = |reader: &mut Reader<'_>| {
-            let place = reader.small()?;
-            if (place as usize) < names { Ok(place) } else { Err(Damaged("a name that is not there")) }
-        };
-        let mut time = 0u64;
-        for doc in 0..documents {
-            columns.conversations.push(place(&mut reader)?);
-            let sequence = reader.number()?;
-            columns.sequences.push(sequence);
-            columns.versions.push(sequence.saturating_add(reader.number()?));
-            time = time.saturating_add(reader.number()?);
-            columns.times.push(time);
-            columns.senders.push(place(&mut reader)?);
-            columns.lengths.push(reader.small()?);
-            if let Some(expires) = reader.number()?.checked_sub(1) {
-                columns.expires.insert(small(doc), expires);
-            }
-            for _ in 0..reader.count()? {
-                columns.tags.push(place(&mut reader)?);
-            }
-            columns.tag_ends.push(small(columns.tags.len()));
-        }
-        Ok(columns)
-    }
-
-    /// How many documents there are.
-    pub(crate) fn len(&self) -> usize {
-        self.conversations.len()
-    }
-
-    /// Words of all documents.
-    pub(crate) fn words(&self) -> u64 {
-        self.lengths.iter().map(|length| u64::from(*length)).sum()
-    }
-
-    pub(crate) fn length(&self, doc: u32) -> u32 {
-        self.lengths.get(doc as usize).copied().unwrap_or_default()
-    }
-
-    fn name(&self, places: &[u32], doc: u32) -> Tag {
-        let place = places.get(doc as usize).copied().unwrap_or_default();
-        self.names.get(place as usize).copied().unwrap_or(Tag(0))
+    pub(crate) fn has_words(&self, doc: u32) -> bool {
+        self.lengths.fieldnorm(doc) > 0
     }
 
     pub(crate) fn key(&self, doc: u32) -> Key {
-        let sequence = self.sequences.get(doc as usize).copied().unwrap_or_default();
-        Key { conversation: self.name(&self.conversations, doc), sequence: Sequence(sequence) }
+        let sequence = self.sequences.first(doc).unwrap_or_default();
+        Key { conversation: self.conversations.first(doc), sequence: Sequence(sequence) }
     }
 
     pub(crate) fn version(&self, doc: u32) -> Sequence {
-        Sequence(self.versions.get(doc as usize).copied().unwrap_or_default())
+        Sequence(self.versions.first(doc).unwrap_or_default())
     }
 
     pub(crate) fn ts(&self, doc: u32) -> Timestamp {
-        Timestamp(self.times.get(doc as usize).copied().unwrap_or_default())
+        Timestamp(self.times.first(doc).unwrap_or_default())
     }
 
     pub(crate) fn sender(&self, doc: u32) -> Tag {
-        self.name(&self.senders, doc)
+        self.senders.first(doc)
     }
 
     pub(crate) fn expires_at(&self, doc: u32) -> Option<Timestamp> {
-        self.expires.get(&doc).copied().map(Timestamp)
+        self.expires.as_ref()?.first(doc).map(Timestamp)
     }
 
-    fn tag_places(&self, doc: u32) -> &[u32] {
-        let end = |doc: usize| self.tag_ends.get(doc).copied().unwrap_or_default() as usize;
-        let start = (doc as usize).checked_sub(1).map_or(0, end);
-        self.tags.get(start..end(doc as usize)).unwrap_or_default()
+    /// Which tags of the segment are in a set, by their places.
+    pub(crate) fn places(&self, tags: &BTreeSet<Tag>) -> BTreeSet<u64> {
+        tags.iter().filter_map(|tag| self.tags.names.binary_search(tag).ok()).map(|place| place as u64).collect()
     }
 
-    /// Which names of the segment are in a set, by their places.
-    pub(crate) fn places(&self, tags: &BTreeSet<Tag>) -> BTreeSet<u32> {
-        tags.iter().filter_map(|tag| self.names.binary_search(tag).ok()).map(small).collect()
+    /// Whether a message has one of these tags, by their places.
+    pub(crate) fn has_any(&self, doc: u32, places: &BTreeSet<u64>) -> bool {
+        self.tags.places(doc).any(|place| places.contains(&place))
     }
 
-    /// Whether a document has one of these tags, by their places.
-    pub(crate) fn has_any(&self, doc: u32, places: &BTreeSet<u32>) -> bool {
-        self.tag_places(doc).iter().any(|place| places.contains(place))
-    }
-
-    /// All that is known of a document but its words.
+    /// All that is known of a message but its words.
     pub(crate) fn document(&self, doc: u32, shard: Shard) -> Document {
-        let tags = self.tag_places(doc).iter().filter_map(|place| self.names.get(*place as usize)).copied();
         Document {
             key: self.key(doc),
             shard,
@@ -197,13 +121,8 @@ impl Columns {
             ts: self.ts(doc),
             expires_at: self.expires_at(doc),
             sender: self.sender(doc),
-            tags: tags.collect(),
+            tags: self.tags.of(doc).collect(),
             text: None,
         }
     }
-}
-
-/// A segment has fewer documents, names and tags than that.
-fn small(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
