@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, capacity, chaos, dlq, down, fuzz, logs, metrics, push, recovery, reset, serve_oidc, simulate,
+    bench, capacity, chaos, dlq, down, fuzz, logs, metrics, push, recovery, reset, search, serve_oidc, simulate,
     status as status_command, test, trace, up,
 };
 use crate::failure::Failure;
@@ -86,6 +86,8 @@ enum Command {
     Simulate(simulate::Args),
     /// A restore drill; all that there is of one user, handed out or erased.
     Recovery(recovery::Args),
+    /// See what the index for search holds, and index conversations again.
+    Search(search::Args),
     /// Say what a number of users needs of AWS, and what it costs; needs no stack.
     Capacity(capacity::Args),
     /// Serve the local identity provider; `up` starts it.
@@ -132,6 +134,7 @@ fn run(command: Command, paths: &Paths) -> failure::Result<()> {
         Command::Fuzz(args) => fuzz::run(paths, &args),
         Command::Simulate(args) => simulate::run(paths, &args),
         Command::Recovery(args) => recovery::run(paths, &args),
+        Command::Search(args) => search::run(paths, &args),
         Command::Capacity(args) => {
             capacity::run(&args);
             Ok(())

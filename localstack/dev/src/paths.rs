@@ -68,6 +68,11 @@ impl Paths {
         self.root.join("localstack/recovery")
     }
 
+    /// What `cargo dev search` runs.
+    pub(crate) fn search_script(&self) -> PathBuf {
+        self.root.join("localstack/search")
+    }
+
     /// The clients in TypeScript.
     pub(crate) fn clients(&self) -> PathBuf {
         self.root.join("clients")

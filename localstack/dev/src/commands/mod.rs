@@ -11,6 +11,7 @@ pub(crate) mod metrics;
 pub(crate) mod push;
 pub(crate) mod recovery;
 pub(crate) mod reset;
+pub(crate) mod search;
 pub(crate) mod serve_oidc;
 pub(crate) mod simulate;
 pub(crate) mod status;
