@@ -28,8 +28,8 @@ const FORM: u8 = 2;
 /// Files that phrases and merging alone need, by their endings.
 const SELDOM: [&str; 2] = ["store", "pos"];
 const ALWAYS: [&str; 4] = ["term", "idx", "fieldnorm", "fast"];
-/// So much of the end of a file is enough to open it: the library's footer, and where each field begins.
-const TAIL_BYTES: usize = 512;
+/// So much of the end of a file is mostly enough to open it: the library's footer, and where each field begins.
+const TAIL_BYTES: usize = 1024;
 const META: &str = "meta.json";
 
 /// What an object has, and where.
@@ -49,49 +49,73 @@ struct Table {
 struct Place {
     at: usize,
     bytes: usize,
-    tail: Option<usize>,
+    tail: Option<Tail>,
 }
 
-impl Place {
-    fn tail_bytes(self) -> usize {
-        self.bytes.min(TAIL_BYTES)
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Tail {
+    at: usize,
+    bytes: usize,
 }
 
 /// Packs the only segment of an index into an object; answers with its bytes, and how many of them are seldom needed.
 pub(super) fn pack(index: &Index, files: &RamDirectory) -> Result<(Vec<u8>, u64), SegmentError> {
+    pack_with(index, files, TAIL_BYTES)
+}
+
+fn pack_with(index: &Index, files: &RamDirectory, tail_bytes: usize) -> Result<(Vec<u8>, u64), SegmentError> {
     let segments = index.searchable_segment_metas()?;
     let [segment] = segments.as_slice() else { return Err(SegmentError::Damaged("not one segment")) };
-    let (mut object, mut places) = (Vec::new(), BTreeMap::new());
     let name = segment.id().uuid_string();
-    let mut tails = Vec::new();
+    let mut contents = BTreeMap::new();
+    for ending in SELDOM.into_iter().chain(ALWAYS) {
+        let file = files.open_read(Path::new(&format!("{name}.{ending}"))).map_err(tantivy::TantivyError::from)?;
+        contents.insert(ending, file.read_bytes()?);
+    }
+    let longest = contents.values().map(|content| content.as_slice().len()).max().unwrap_or_default();
+    let mut tail_bytes = tail_bytes.max(1);
+    // What opening reads of a file grows with it, slowly: what was written has been opened by who wrote it.
+    loop {
+        let (object, head) = packed(&contents, segment.num_docs(), tail_bytes)?;
+        let rest = object.get(head..).unwrap_or_default().to_vec();
+        match Held::parse(head as u64, rest).and_then(|rest| open(&[rest])) {
+            Ok(_) => return Ok((object, head as u64)),
+            Err(error) if tail_bytes >= longest => return Err(error),
+            Err(_) => tail_bytes *= 4,
+        }
+    }
+}
+
+/// The object, and where the range ends that is seldom needed.
+fn packed(
+    contents: &BTreeMap<&str, OwnedBytes>,
+    documents: u32,
+    tail_bytes: usize,
+) -> Result<(Vec<u8>, usize), SegmentError> {
+    let (mut object, mut files) = (Vec::new(), BTreeMap::new());
     let mut head = 0;
     for (ending, is_seldom) in SELDOM.iter().map(|e| (e, true)).chain(ALWAYS.iter().map(|e| (e, false))) {
-        let content = files.open_read(Path::new(&format!("{name}.{ending}"))).map_err(tantivy::TantivyError::from)?;
-        let content = content.read_bytes()?;
-        let place = Place { at: object.len(), bytes: content.len(), tail: None };
-        if is_seldom {
-            tails.push((*ending, content[content.len() - place.tail_bytes()..].to_vec()));
-            head = place.at + place.bytes;
-        }
-        object.extend_from_slice(&content);
-        places.insert((*ending).to_owned(), place);
+        let content = contents.get(ending).map(OwnedBytes::as_slice).unwrap_or_default();
+        files.insert((*ending).to_owned(), Place { at: object.len(), bytes: content.len(), tail: None });
+        object.extend_from_slice(content);
+        head = if is_seldom { object.len() } else { head };
     }
-    for (ending, tail) in tails {
-        if let Some(place) = places.get_mut(ending) {
-            place.tail = Some(object.len());
+    for ending in SELDOM {
+        let content = contents.get(ending).map(OwnedBytes::as_slice).unwrap_or_default();
+        let tail = content.get(content.len().saturating_sub(tail_bytes)..).unwrap_or_default();
+        if let Some(place) = files.get_mut(ending) {
+            place.tail = Some(Tail { at: object.len(), bytes: tail.len() });
         }
-        object.extend(tail);
+        object.extend_from_slice(tail);
     }
     let (seldom, always) = object.split_at(head);
     let checksums = (crc32fast::hash(seldom), crc32fast::hash(always));
-    let table = Table { form: FORM, documents: segment.num_docs(), head, checksums, files: places };
-    let table = serde_json::to_vec(&table)?;
+    let table = serde_json::to_vec(&Table { form: FORM, documents, head, checksums, files })?;
     let length = u32::try_from(table.len()).map_err(|_| SegmentError::Damaged("a table that is too long"))?;
     object.extend(&table);
     object.extend(length.to_le_bytes());
     object.extend(crc32fast::hash(&table).to_le_bytes());
-    Ok((object, head as u64))
+    Ok((object, head))
 }
 
 /// The bytes of an object, from a place on, as they were written.
@@ -136,7 +160,9 @@ impl Held {
         let content_end = start.checked_add(content.len()).ok_or(damaged("too long"))?;
         let is_within = |at: usize, bytes: usize| at.checked_add(bytes).is_some_and(|end| end <= content_end);
         for place in table.files.values() {
-            let has_tail = place.tail.is_none_or(|tail| tail >= table.head && is_within(tail, place.tail_bytes()));
+            let has_tail = place.tail.is_none_or(|tail| {
+                tail.at >= table.head && tail.bytes <= place.bytes && is_within(tail.at, tail.bytes)
+            });
             if !is_within(place.at, place.bytes) || !has_tail {
                 return Err(damaged("a file that is not there"));
             }
@@ -174,11 +200,11 @@ impl FileHandle for Piece {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         let place = self.place;
         let start = usize::try_from(self.held.from).unwrap_or(usize::MAX);
-        let tail_from = place.bytes - place.tail_bytes();
+        let tail = place.tail.map(|tail| (tail.at, place.bytes - tail.bytes));
         let at = if place.at >= start {
             place.at - start + range.start
-        } else if let Some(tail) = place.tail.filter(|_| range.start >= tail_from) {
-            tail - start + (range.start - tail_from)
+        } else if let Some((tail_at, tail_from)) = tail.filter(|(_, from)| range.start >= *from) {
+            tail_at - start + (range.start - tail_from)
         } else {
             return Err(io::Error::other("a part that was not read"));
         };
@@ -269,6 +295,7 @@ impl Directory for Files {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use tantivy::indexer::merge_filtered_segments;
     use tidings_domain::ids::{Sequence, Timestamp};
     use tidings_search::{
         document::{Document, Key, Month, Shard, Tag},
@@ -318,6 +345,20 @@ mod tests {
     }
 
     #[test]
+    fn as_much_of_the_end_of_a_file_is_there_again_as_opening_needs() {
+        let (object, _) = object();
+        let held = Held::parse(0, object).unwrap();
+        let files = RamDirectory::create();
+        let (read, _) = open(&[held]).unwrap();
+        let segments = read.searchable_segments().unwrap();
+        let index = merge_filtered_segments(&segments, IndexSettings::default(), vec![None], files.clone()).unwrap();
+        let (object, head) = pack_with(&index, &files, 1).unwrap();
+        let at = usize::try_from(head).unwrap();
+        let rest = Open::new(&[Held::parse(head, object[at..].to_vec()).unwrap()]).unwrap();
+        assert_eq!(found(&rest, "tea").unwrap(), [0]);
+    }
+
+    #[test]
     fn what_was_damaged_is_told_before_anything_looks_into_it() {
         let (object, head) = object();
         let at = usize::try_from(head).unwrap();
@@ -360,8 +401,8 @@ mod tests {
             &|table| table.files = BTreeMap::new(),
             &file(&|place| place.at = usize::MAX),
             &file(&|place| place.bytes = usize::MAX),
-            &file(&|place| place.tail = Some(0)),
-            &file(&|place| place.tail = Some(usize::MAX)),
+            &file(&|place| place.tail = Some(Tail { at: 0, bytes: 9 })),
+            &file(&|place| place.tail = Some(Tail { at: usize::MAX, bytes: 9 })),
         ];
         for (number, lie) in lies.into_iter().enumerate() {
             assert!(with(lie).is_err(), "lie {number}");

@@ -17,7 +17,7 @@ use crate::ports::sharded;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const WORDS: [&str; 14] =
     ["tea", "teas", "teapot", "té", "coffee", "toffee", "cup", "of", "a", "東京都", "京都", "猫", "👍", "Straße"];
-const QUERIES: [&str; 16] = [
+const QUERIES: [&str; 20] = [
     "tea",
     "te*",
     "tea~",
@@ -33,6 +33,10 @@ const QUERIES: [&str; 16] = [
     "strasse",
     "\"of of\"",
     "cup tea -\"cup tea\"",
+    "tea \"a cup\"",
+    "\"a cup\" \"of tea\" te*",
+    "coffee~1 te* -\"of a\" -toff*",
+    "te* \"of tea\" cup",
     "nothing",
 ];
 const ALWAYS: Lifecycle = Lifecycle { text_months: 1000, months: 1000 };
