@@ -100,7 +100,9 @@ def rebuild(stack: Stack, arguments: argparse.Namespace) -> int:
     """Indexes one conversation again, or all of them; one that fails does not keep the others from it."""
     if not arguments.all:
         calls = stack.rebuild(arguments.conversation)
-        say(f"{arguments.conversation} is indexed again, in {calls} calls")
+        say(
+            f"{arguments.conversation} is indexed again, in {calls} call{'' if calls == 1 else 's'}"
+        )
         return 0
     done, failed = 0, 0
     for conversation in stack.conversations():
