@@ -13,6 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 MANIFESTS = "manifests/"
+# The form of a manifest, as shared/index/src/manifest.rs has it.
+FORM = 2
 # The curator works for 40 s, and then says where to go on.
 CALL_S = 120
 CONVERSATIONS_BETWEEN_REPORTS = 100
@@ -93,7 +95,10 @@ class Stack:
         for page in pages:
             for found in page.get("Contents", []):
                 content = self._s3.get_object(Bucket=bucket, Key=found["Key"])["Body"]
-                yield found["Key"].removeprefix(MANIFESTS), json.load(content)
+                manifest = json.load(content)
+                if (form := manifest.get("v")) != FORM:
+                    raise SearchError(f"{found['Key']}: form {form} is not known")
+                yield found["Key"].removeprefix(MANIFESTS), manifest
 
 
 def rebuild(stack: Stack, arguments: argparse.Namespace) -> int:
