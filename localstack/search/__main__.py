@@ -72,6 +72,17 @@ class Stack:
                     yield conversation
                     last = conversation
 
+    def has(self, conversation: str) -> bool:
+        """Whether there is such a conversation."""
+        found = self._dynamodb.query(
+            TableName=self._name("ConversationsTable"),
+            KeyConditionExpression="cid = :cid",
+            ExpressionAttributeValues={":cid": {"S": conversation}},
+            ProjectionExpression="cid",
+            Limit=1,
+        )
+        return bool(found["Items"])
+
     def rebuild(self, conversation: str) -> int:
         """Indexes a conversation again, to the end of its log; answers with how many calls that took."""
         after, calls = 0, 0
@@ -104,6 +115,8 @@ class Stack:
 def rebuild(stack: Stack, arguments: argparse.Namespace) -> int:
     """Indexes one conversation again, or all of them; one that fails does not keep the others from it."""
     if not arguments.all:
+        if not stack.has(arguments.conversation):
+            raise SearchError(f"conversation: there is no {arguments.conversation}")
         calls = stack.rebuild(arguments.conversation)
         say(
             f"{arguments.conversation} is indexed again, in {calls} call{'' if calls == 1 else 's'}"

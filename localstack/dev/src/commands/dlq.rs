@@ -1,29 +1,17 @@
 //! `cargo dev dlq`
 
-use std::process::Command;
-
 use clap::Subcommand;
 
-use crate::commands::test::succeeded;
-use crate::failure::{Failure, Result};
+use crate::commands::operator::Target;
+use crate::failure::Result;
 use crate::paths::Paths;
-use crate::python;
-use crate::stack::STACK;
-use crate::state::{REGION, State};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// A stack on AWS, in this region, with the credentials of the environment.
-    #[arg(long, global = true)]
-    region: Option<String>,
-    /// Where AWS is, if not where its region is.
-    #[arg(long, global = true, value_name = "URL")]
-    endpoint_url: Option<String>,
-    /// Name of the stack.
-    #[arg(long, global = true, default_value = STACK)]
-    stack: String,
+    #[command(flatten)]
+    target: Target,
 }
 
 #[derive(Subcommand)]
@@ -61,40 +49,9 @@ enum Action {
     },
 }
 
-/// The work is done in Python, where the AWS SDK is at hand: it would cost this tool minutes to compile.
+/// Runs the command.
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
-    let mut command = Command::new(python::emulator(paths)?);
-    command.arg(paths.dlq_script());
-    if args.region.is_none() && args.endpoint_url.is_none() {
-        local(paths, &mut command)?;
-    }
-    for (name, value) in [("--region", &args.region), ("--endpoint-url", &args.endpoint_url)] {
-        if let Some(value) = value {
-            command.args([name, value]);
-        }
-    }
-    command.args(["--stack", &args.stack]);
-    command.args(arguments(&args.action));
-    if succeeded(&mut command)? {
-        return Ok(());
-    }
-    Err(Failure::new("not everything was done"))
-}
-
-/// The stack that runs here, with the key that may do everything in it.
-pub(super) fn local(paths: &Paths, command: &mut Command) -> Result<()> {
-    let state = State::load(paths)?.ok_or_else(|| {
-        Failure::new("no stack is up").with_help(
-            "start it: `cargo dev up --detach`; for a stack on AWS, name its region: `--region eu-central-1`",
-        )
-    })?;
-    command
-        .args(["--endpoint-url", &state.endpoint(), "--region", REGION])
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env_remove("AWS_SESSION_TOKEN")
-        .env_remove("AWS_PROFILE");
-    Ok(())
+    args.target.run(paths, paths.dlq_script(), &arguments(&args.action))
 }
 
 fn arguments(action: &Action) -> Vec<&str> {

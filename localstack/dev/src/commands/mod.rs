@@ -8,6 +8,7 @@ pub(crate) mod down;
 pub(crate) mod fuzz;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+pub(crate) mod operator;
 pub(crate) mod push;
 pub(crate) mod recovery;
 pub(crate) mod reset;

@@ -1,11 +1,8 @@
 //! `cargo dev recovery`
 
-use std::process::Command;
-
-use crate::commands::{dlq, test::succeeded};
-use crate::failure::{Failure, Result};
+use crate::commands::operator::{finish, local, tool};
+use crate::failure::Result;
 use crate::paths::Paths;
-use crate::python;
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
@@ -15,14 +12,12 @@ pub(crate) struct Args {
     command: Vec<String>,
 }
 
-/// The work is done in Python, as that of `dlq` is.
+/// Runs the command.
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
-    let mut command = Command::new(python::emulator(paths)?);
-    command.arg(paths.recovery_script());
+    let mut command = tool(paths, paths.recovery_script())?;
     let is_for_aws = args.command.iter().any(|word| word == "--region" || word == "--endpoint-url");
     if !is_for_aws && !args.command.iter().any(|word| word == "--help") {
-        dlq::local(paths, &mut command)?;
+        local(paths, &mut command)?;
     }
-    command.args(&args.command);
-    if succeeded(&mut command)? { Ok(()) } else { Err(Failure::new("not everything was done")) }
+    finish(command.args(&args.command))
 }

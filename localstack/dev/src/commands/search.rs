@@ -1,28 +1,17 @@
 //! `cargo dev search`
 
-use std::process::Command;
-
 use clap::Subcommand;
 
-use crate::commands::{dlq, test::succeeded};
-use crate::failure::{Failure, Result};
+use crate::commands::operator::Target;
+use crate::failure::Result;
 use crate::paths::Paths;
-use crate::python;
-use crate::stack::STACK;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// A stack on AWS, in this region, with the credentials of the environment.
-    #[arg(long, global = true)]
-    region: Option<String>,
-    /// Where AWS is, if not where its region is.
-    #[arg(long, global = true, value_name = "URL")]
-    endpoint_url: Option<String>,
-    /// Name of the stack.
-    #[arg(long, global = true, default_value = STACK)]
-    stack: String,
+    #[command(flatten)]
+    target: Target,
 }
 
 #[derive(Subcommand)]
@@ -44,21 +33,9 @@ enum Action {
     },
 }
 
-/// The work is done in Python, as that of `dlq` is.
+/// Runs the command.
 pub(crate) fn run(paths: &Paths, args: &Args) -> Result<()> {
-    let mut command = Command::new(python::emulator(paths)?);
-    command.arg(paths.search_script());
-    if args.region.is_none() && args.endpoint_url.is_none() {
-        dlq::local(paths, &mut command)?;
-    }
-    for (name, value) in [("--region", &args.region), ("--endpoint-url", &args.endpoint_url)] {
-        if let Some(value) = value {
-            command.args([name, value]);
-        }
-    }
-    command.args(["--stack", &args.stack]);
-    command.args(arguments(&args.action));
-    if succeeded(&mut command)? { Ok(()) } else { Err(Failure::new("not everything was done")) }
+    args.target.run(paths, paths.search_script(), &arguments(&args.action))
 }
 
 fn arguments(action: &Action) -> Vec<&str> {
