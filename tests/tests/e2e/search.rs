@@ -108,6 +108,8 @@ async fn a_conversation_is_indexed_again_from_its_log_by_a_command() {
     assert_eq!(found(&bob, "order=recent").await, [3, 2, 1], "nothing is doubled");
     let refused = run_dev(&["search", "rebuild", "x:crew"]).unwrap_err();
     assert!(refused.contains("x:crew"), "{refused}");
+    let refused = run_dev(&["search", "rebuild", "g:nowhere"]).unwrap_err();
+    assert!(refused.contains("conversation: there is no g:nowhere"), "{refused}");
     run_dev(&["search", "rebuild"]).unwrap_err();
 }
 
